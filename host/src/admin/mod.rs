@@ -1,0 +1,1 @@
+//! The HTTP API for operators. Decides nothing: parse, one call, render.

@@ -1,0 +1,199 @@
+//! What happened, in words that no protocol version owns. Knows no policy: a fact is recorded whatever anybody thinks of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BootInfo, ConnectorId, ConnectorState, Decision, Digest, Millis, MilliwattHours, PluginName,
+    Pseudonym, Purpose, Seq, SessionId, StationId,
+};
+
+/// When something happened: by the station's clock, and when it reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The station's own time, when it gave one.
+    pub station: Option<Millis>,
+    pub received: Millis,
+    /// The station's clock is close enough to ours, or the message may well be old and its time plausible.
+    pub clock_ok: bool,
+}
+
+impl Stamp {
+    /// For things that happen here.
+    pub const fn here(now: Millis) -> Self {
+        Self { station: None, received: now, clock_ok: true }
+    }
+
+    /// The time to show and to reckon with: the station's if it can be believed.
+    pub fn best(self) -> Millis {
+        match self.station {
+            Some(time) if self.clock_ok => time,
+            _ => self.received,
+        }
+    }
+}
+
+/// How sure a fact must be before anything that follows from it may leave the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// Ordered and visible now, on the disk within half a second.
+    Soft,
+    /// On the disk before the answer leaves.
+    Synced,
+}
+
+/// One thing that happened, ready to be logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// `None` for what concerns the server itself, such as a plugin's swap.
+    pub station: Option<StationId>,
+    pub stamp: Stamp,
+    pub body: FactBody,
+}
+
+/// A fact with its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedFact {
+    pub seq: Seq,
+    pub fact: Fact,
+}
+
+/// The kinds of fact. Written as `{"kind": …, "data": …}`: the tag first, so that no number has to be buffered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "kebab-case")]
+pub enum FactBody {
+    Connected {
+        protocol: String,
+        peer: String,
+    },
+    Disconnected {
+        why: String,
+    },
+    Booted(BootInfo),
+    ConnectorStatus {
+        connector: ConnectorId,
+        state: ConnectorState,
+    },
+    AuthorizeAsked {
+        token: Pseudonym,
+        purpose: Purpose,
+        decision: Decision,
+    },
+    TransactionStarted {
+        session: SessionId,
+        connector: ConnectorId,
+        token: Pseudonym,
+        meter: MilliwattHours,
+        decision: Decision,
+    },
+    TransactionEnded {
+        session: SessionId,
+        meter: MilliwattHours,
+        energy: MilliwattHours,
+        reason: Option<String>,
+    },
+    /// A stop whose transaction nobody knows: kept and acknowledged, never guessed.
+    OrphanStop {
+        transaction: String,
+        meter: MilliwattHours,
+        reason: Option<String>,
+    },
+    MeterValues {
+        connector: ConnectorId,
+        session: Option<SessionId>,
+        readings: Vec<MeterReading>,
+    },
+    /// An action that the core keeps without a view of its own.
+    Other {
+        action: String,
+    },
+    CommandAnswered {
+        action: String,
+        outcome: CommandOutcome,
+    },
+    PluginChanged {
+        plugin: PluginName,
+        change: PluginChange,
+        version: String,
+        digest: Digest,
+    },
+}
+
+/// What became of a CALL that we sent to a station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandOutcome {
+    Answered,
+    /// The station answered with a CALLERROR; its error code.
+    Refused(String),
+    TimedOut,
+    Disconnected,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginChange {
+    Loaded,
+    Swapped,
+    RolledBack,
+    Unloaded,
+}
+
+/// Samples that share one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterReading {
+    /// The station's time; `None` when it gave none that can be read.
+    pub at: Option<Millis>,
+    pub samples: Vec<Sample>,
+}
+
+/// One sampled value in the words of the protocol. Values stay text: what a station measured is not ours to round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub value: String,
+    pub measurand: Option<String>,
+    pub unit: Option<String>,
+    pub phase: Option<String>,
+    pub context: Option<String>,
+    pub location: Option<String>,
+}
+
+impl FactBody {
+    /// The one table of durability (DESIGN §4): money, authorisation, transactions, boots and configuration are
+    /// synced; what the next message repeats anyway is soft.
+    pub const fn durability(&self) -> Durability {
+        match self {
+            Self::Booted(_)
+            | Self::AuthorizeAsked { .. }
+            | Self::TransactionStarted { .. }
+            | Self::TransactionEnded { .. }
+            | Self::OrphanStop { .. }
+            | Self::PluginChanged { .. } => Durability::Synced,
+            Self::Connected { .. }
+            | Self::Disconnected { .. }
+            | Self::ConnectorStatus { .. }
+            | Self::MeterValues { .. }
+            | Self::Other { .. }
+            | Self::CommandAnswered { .. } => Durability::Soft,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_survive_the_tagged_form() {
+        let fact = Fact {
+            station: StationId::new("CS1").ok(),
+            stamp: Stamp::here(Millis(1_700_000_000_123)),
+            body: FactBody::OrphanStop {
+                transaction: "-1".into(),
+                meter: MilliwattHours(-9_007_199_254_740_993),
+                reason: None,
+            },
+        };
+        let text = serde_json::to_string(&fact).unwrap();
+        assert_eq!(serde_json::from_str::<Fact>(&text).unwrap(), fact, "{text}");
+    }
+}

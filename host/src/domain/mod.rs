@@ -1,0 +1,26 @@
+//! The nouns. Knows no tokio, no clock, no random source, no engine, no protocol version.
+//!
+//! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
+
+mod decision;
+mod fact;
+mod ids;
+mod plugin;
+mod ports;
+mod session;
+mod station;
+mod token;
+mod units;
+
+pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
+pub use fact::{
+    CommandOutcome, Durability, Fact, FactBody, LoggedFact, MeterReading, PluginChange, Sample,
+    Stamp,
+};
+pub use ids::{ConnectorId, InvalidName, PluginName, Seq, SessionId, StationId};
+pub use plugin::{Digest, PluginVersion};
+pub use ports::{Effects, PolicyRecords, ReadFailed, StateRead, StateWrite, Versioned};
+pub use session::{Ending, Session};
+pub use station::{BootInfo, ConnectorState, StationRecord};
+pub use token::{IdToken, InvalidToken, Pseudonym, TokenRecord};
+pub use units::{Millis, MilliwattHours};

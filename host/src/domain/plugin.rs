@@ -1,0 +1,33 @@
+//! A plugin as records and answers name it. Knows no wasm.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of a component file, hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub String);
+
+impl Digest {
+    /// Enough of it to tell two files apart in a table.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One version of a plugin as it was loaded: what rollback returns to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginVersion {
+    /// `version` of the manifest.
+    pub version: String,
+    pub digest: Digest,
+    /// Settings as JSON text, as the operator gave them.
+    pub settings: String,
+}

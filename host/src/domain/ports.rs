@@ -1,0 +1,69 @@
+//! What rooms need of each other. Knows none of the rooms: who implements a port is decided in `server`.
+
+use super::{IdToken, PluginName, StationId, StationRecord, TokenRecord};
+
+/// A value with the revision at which it was read. Revision 0 means that there was no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub revision: u64,
+}
+
+/// The records could not be read. What exactly went wrong is in the server's log; the caller only has to give up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the records cannot be read")]
+pub struct ReadFailed;
+
+/// What a policy may read while it thinks. Quick, bounded, without side effects.
+pub trait PolicyRecords: Send + Sync {
+    /// A plugin's own value under `key`; revision 0 and `None` when there is none.
+    fn state(
+        &self,
+        plugin: &PluginName,
+        key: &str,
+    ) -> Result<Versioned<Option<Vec<u8>>>, ReadFailed>;
+
+    /// A plugin's own keys that start with `prefix` and come after `after`, in order, at most `limit`.
+    fn state_keys(
+        &self,
+        plugin: &PluginName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadFailed>;
+
+    /// What the operator says of a token.
+    fn token(&self, token: &IdToken) -> Result<Option<TokenRecord>, ReadFailed>;
+
+    fn station(&self, id: &StationId) -> Result<Option<StationRecord>, ReadFailed>;
+}
+
+/// What a plugin's calls did to its own state: held back until the fact that caused them is committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// What the calls relied on. The committer refuses the effects when one of them has changed since.
+    pub reads: Vec<StateRead>,
+    /// In the order in which they were made; the last one of a key wins.
+    pub writes: Vec<StateWrite>,
+}
+
+impl Effects {
+    pub fn is_empty(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRead {
+    pub plugin: PluginName,
+    pub key: String,
+    pub revision: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateWrite {
+    pub plugin: PluginName,
+    pub key: String,
+    /// `None` deletes.
+    pub value: Option<Vec<u8>>,
+}

@@ -1,0 +1,46 @@
+//! A station as the operator and the log know it. Knows no socket.
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+
+/// What the operator says of a station (`PUT /v1/stations/{id}`) and what the core learnt of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StationRecord {
+    /// IANA zone name; `UTC` until the operator says otherwise.
+    pub zone: Option<String>,
+    /// ISO 4217 code in which sessions of this station are priced.
+    pub currency: Option<String>,
+    pub tags: Vec<String>,
+    /// Free settings of the operator, read by plugins. A JSON object.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// PHC string of the Basic password (argon2id). Never leaves the server.
+    pub password_hash: Option<String>,
+    /// The newest BootNotification.
+    pub boot: Option<BootInfo>,
+    /// When the station was first heard of.
+    pub first_seen: Option<Millis>,
+}
+
+/// What a station said of itself at boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootInfo {
+    pub vendor: String,
+    pub model: String,
+    pub serial: Option<String>,
+    pub firmware: Option<String>,
+    pub at: Millis,
+}
+
+/// The newest status of one connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorState {
+    /// In the words of the protocol, for example `Charging`.
+    pub status: String,
+    /// `None` when the station reports no error.
+    pub error: Option<String>,
+    pub info: Option<String>,
+    /// The station's time of the change if it gave one, else the time of receipt.
+    pub at: Millis,
+}

@@ -1,0 +1,1 @@
+//! bytes ⇄ facts. Pure: no socket, no clock, no store.

@@ -1,0 +1,1 @@
+//! The wasm host. Knows no OCPP, no station and no store.

@@ -1,0 +1,1 @@
+//! Simulated stations. Knows nothing of the server beyond the wire.

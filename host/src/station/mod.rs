@@ -1,0 +1,1 @@
+//! A station’s actor, which outlives its sockets.

@@ -1,0 +1,1 @@
+//! What survives a crash. Knows no socket, no plugin and no protocol.
