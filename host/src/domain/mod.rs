@@ -17,10 +17,13 @@ pub use fact::{
     CommandOutcome, Durability, Fact, FactBody, LoggedFact, MeterReading, PluginChange, Sample,
     Stamp,
 };
-pub use ids::{ConnectorId, InvalidName, PluginName, Seq, SessionId, StationId};
+pub use ids::{
+    ConnectorId, InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, PluginName, Seq, SessionId,
+    StationId,
+};
 pub use plugin::{Digest, PluginVersion};
 pub use ports::{Effects, PolicyRecords, ReadFailed, StateRead, StateWrite, Versioned};
 pub use session::{Ending, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};
-pub use token::{IdToken, InvalidToken, Pseudonym, TokenRecord};
+pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};
 pub use units::{Millis, MilliwattHours};

@@ -82,7 +82,7 @@ impl From<IdToken> for String {
 /// one record per token, so that a person can be forgotten while the facts stay.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Pseudonym(pub Arc<str>);
+pub struct Pseudonym(pub String);
 
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
