@@ -15,5 +15,7 @@ mod lookup;
 pub mod machine;
 pub mod registry;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use registry::{Command, CommandFailure, Live, Registry};
