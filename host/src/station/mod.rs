@@ -18,4 +18,5 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub use actor::Rim;
 pub use registry::{Command, CommandFailure, Live, Registry};
