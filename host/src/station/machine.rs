@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::commands::{CommandId, Commands, Settled};
 use super::exchange::{Exchange, Found, Look, Step};
 use super::registry::{Command, CommandFailure};
+use super::scribe::Scribe;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
 };
@@ -233,15 +234,15 @@ impl Machine {
             let Some(next) = self.waiting.pop_front() else { return };
             let Some(link) = &self.link else { return };
             let deadline = next.now.steady + self.manners.policy_deadline;
-            let (exchange, step) = Exchange::begin(
-                self.station.clone(),
-                link.dialect,
-                next.call,
-                next.raw,
-                next.now.wall,
-                deadline,
-                self.manners.heartbeat,
-            );
+            let scribe = Scribe {
+                station: self.station.clone(),
+                dialect: link.dialect,
+                action: next.call.action,
+                raw: next.raw,
+                received: next.now.wall,
+            };
+            let (exchange, step) =
+                Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
             self.current = Some((self.generation, next.id, exchange));
             self.carry_out(now, step);
         }
