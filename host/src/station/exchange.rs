@@ -40,8 +40,8 @@ pub enum Look {
 pub enum Found {
     Station(Versioned<StationRecord>),
     Token { station: StationRecord, token: Named },
-    Start { station: StationRecord, token: Named, twin: Option<Twin>, fresh: SessionId },
-    Session { session: Option<Versioned<Session>>, token: Option<Named> },
+    Start { station: StationRecord, token: Named, twin: Option<Box<Twin>>, fresh: SessionId },
+    Session { session: Option<Box<Versioned<Session>>>, token: Option<Named> },
 }
 
 /// A token as the records know it.
@@ -154,14 +154,14 @@ impl Exchange {
         Step::Look(look)
     }
 
-    pub(super) fn found(&mut self, found: Result<Found, StoreError>) -> Step {
+    pub(super) fn found(&mut self, found: Result<Box<Found>, StoreError>) -> Step {
         if !matches!(self.stage, Stage::Looking) {
             return self.lost_thread();
         }
         let Ok(found) = found else {
             return self.fail(ErrorCode::InternalError, "the records cannot be read: try again");
         };
-        match (&self.request, found) {
+        match (&self.request, *found) {
             (Request::Boot(boot), Found::Station(station)) => {
                 let commit = self.scribe.boot(boot, station);
                 self.commit(commit, Answer::Boot { interval: self.heartbeat }, None)
@@ -170,9 +170,9 @@ impl Exchange {
                 self.ask(station, Grounds::Authorize(token))
             }
             (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
-                Some(Twin { session, .. }) if session.is_active() => {
-                    let (id, verdict) = (session.id, session.decision.verdict);
-                    self.commit(barrier(), Answer::Started { session: id, verdict }, None)
+                Some(twin) if twin.session.is_active() => {
+                    let (session, verdict) = (twin.session.id, twin.session.decision.verdict);
+                    self.commit(barrier(), Answer::Started { session, verdict }, None)
                 }
                 twin => {
                     let twin_revision = twin.map(|twin| twin.revision);

@@ -113,7 +113,7 @@ impl Scribe {
     pub(super) fn meter(
         &self,
         connector: ConnectorId,
-        session: Option<Versioned<Session>>,
+        session: Option<Box<Versioned<Session>>>,
         readings: &[MeterReading],
     ) -> Commit {
         let mut commit = Commit::new();
@@ -124,7 +124,7 @@ impl Scribe {
             readings: readings.to_vec(),
         };
         commit.fact(self.fact(None, body), Some(self.raw.clone()));
-        if let Some(Versioned { value: mut session, revision }) = own
+        if let Some(Versioned { value: mut session, revision }) = own.map(|own| *own)
             && charging::meter(&mut session, readings, Stamp::here(self.received))
         {
             commit.put(&session.id, &session, Expect::Revision(revision));
@@ -136,12 +136,12 @@ impl Scribe {
     pub(super) fn stop(
         &self,
         stop: &Stop,
-        session: Option<Versioned<Session>>,
+        session: Option<Box<Versioned<Session>>>,
         token: Option<Named>,
     ) -> Commit {
         let mut commit = Commit::new();
         let own = session.filter(|session| session.value.station == self.station);
-        let Some(Versioned { value: mut session, revision }) = own else {
+        let Some(Versioned { value: mut session, revision }) = own.map(|own| *own) else {
             // Never guessed: which session a stop without a name belongs to is for people to say.
             let body = FactBody::OrphanStop {
                 transaction: stop.transaction.clone(),

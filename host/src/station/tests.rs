@@ -305,6 +305,19 @@ fn a_thinking_policy_stops_no_frame_from_being_read_and_a_crowd_is_refused() {
 }
 
 #[test]
+fn what_a_station_said_before_it_was_cut_off_is_recorded_without_an_answer() {
+    let mut bench = Bench::new();
+    bench.policy = Box::new(|_| None);
+    bench.says(r#"[2,"1","Authorize",{"idTag":"C"}]"#);
+    bench.says(r#"[2,"2","DataTransfer",{"vendorId":"last words"}]"#);
+    bench.input(Input::Unlinked { why: "cut".into() });
+    let (decision, effects) = verdict(Verdict::Permit(Default::default()));
+    bench.input(Input::Decided(decision, effects));
+    assert!(bench.facts().contains(&FactBody::Other { action: "DataTransfer".into() }));
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+#[test]
 fn an_answer_never_goes_to_a_later_connection() {
     let mut bench = Bench::new();
     bench.policy = Box::new(|_| None);
