@@ -70,7 +70,10 @@ impl Token {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "the type is generated, so there is nothing to derive on")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "the type is generated, so there is nothing to derive on"
+)]
 impl Default for Permit {
     fn default() -> Self {
         Self {

@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::HostError;
 
-#[cfg(not(target_arch = "wasm32"))]
-use crate::testing::stage as host;
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::imports::plugpoint::plugin::state as host;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::stage as host;
 
 /// The value under `key`.
 pub fn get(key: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -12,7 +12,10 @@ pub fn get(value: &str) -> Result<Option<Entry>, HostError> {
     crate::testing::stage::token(value)
 }
 
-#[expect(clippy::derivable_impls, reason = "the type is generated, so there is nothing to derive on")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "the type is generated, so there is nothing to derive on"
+)]
 impl Default for Entry {
     fn default() -> Self {
         Self { blocked: false, expires: None, group: None, account: None }
