@@ -24,6 +24,9 @@ use super::{OpenError, StoreError};
 /// The directory of the store within the data directory.
 const DIRECTORY: &str = "store";
 
+/// Records with their keys, in the order that was asked for.
+pub type Page<R> = Vec<(<R as Record>::Key, Versioned<R>)>;
+
 /// A handle; cheap to clone. The store ends with [`close`](Store::close), or with its last handle.
 #[derive(Clone)]
 pub struct Store {
@@ -82,7 +85,7 @@ impl Store {
         after: Option<&R::Key>,
         order: Order,
         limit: usize,
-    ) -> Result<Vec<(R::Key, Versioned<R>)>, StoreError> {
+    ) -> Result<Page<R>, StoreError> {
         let mut range = keys::under(keys::prefix(R::TABLE, &scope));
         if let Some(after) = after.map(|key| keys::key(R::TABLE, key)) {
             match order {
