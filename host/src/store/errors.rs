@@ -24,6 +24,8 @@ pub enum OpenError {
         dir.display()
     )]
     UnknownFormat { dir: PathBuf, found: String },
+    #[error("the files in {} are damaged; restore the directory from a backup", dir.display())]
+    Damaged { dir: PathBuf },
     #[error("{} cannot be used; check that it exists, is writable and has space", dir.display())]
     Io { dir: PathBuf, source: io::Error },
     #[error("the system gives no random bytes for a new key: {0}")]
