@@ -24,6 +24,7 @@ mod sled_engine;
 #[cfg(test)]
 mod tests;
 mod value;
+mod witness;
 
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
 pub use committer::{Health, SOFT_SYNC};

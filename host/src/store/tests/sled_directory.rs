@@ -102,3 +102,34 @@ async fn large_payloads_stay_in_the_log_that_is_synced() {
     }
     assert_eq!(fs::read_dir(dir.path().join("store/blobs")).unwrap().count(), 0);
 }
+
+/// sled opens all of these without a word.
+#[tokio::test]
+async fn a_store_that_lost_acknowledged_facts_is_refused() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [Damage; 3] = [
+        |log| log.clear(),
+        |log| log.truncate(log.len() / 2),
+        |log| log.iter_mut().skip(100_000).take(1000).for_each(|byte| *byte = !*byte),
+    ];
+    for damage in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let commits = (0..2000).map(|n| {
+            let mut commit = put("A", n, Expect::Any);
+            commit.fact(synced("stop"), Some("x".repeat(100)));
+            store.commit(commit)
+        });
+        futures_util::future::try_join_all(commits).await.unwrap();
+        store.close().await;
+
+        let log = dir.path().join("store/db");
+        let mut bytes = fs::read(&log).unwrap();
+        damage(&mut bytes);
+        fs::write(&log, bytes).unwrap();
+        let refused = refusal(dir.path());
+        assert!(matches!(refused, OpenError::Lost { noted: Seq(2000), .. }), "{refused}");
+        fs::remove_file(dir.path().join("store/LAST")).unwrap();
+        Store::open(dir.path()).unwrap();
+    }
+}
