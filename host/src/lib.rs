@@ -13,3 +13,4 @@ pub mod policy;
 pub mod sim;
 pub mod station;
 pub mod store;
+pub mod work;
