@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::desk::Desk;
 use super::extract::{JsonBody, Named};
 use super::problem::Problem;
-use super::views::{Answered, Code, CommandRequest, CommandResponse};
+use super::views::{Answered, CommandRequest, CommandResponse};
 use crate::domain::StationId;
 use crate::station::registry::Command;
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::desk::Desk;
 use super::problem::Problem;
 use super::views::{Code, HealthView};
+use crate::store::Health;
 
 /// Whether stations are let in. One owner sets it: the server.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +40,9 @@ pub(super) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Json<HealthVi
     }
     if !desk.admin.serving.get() {
         return not("the server is starting");
+    }
+    if let Health::Failed(_) = desk.admin.store.health() {
+        return not("the store has failed, so that nothing more can be kept");
     }
     Ok(Json(HealthView { status: "ready".to_owned() }))
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::desk::Desk;
 use super::extract::{Named, parse_json, read_body};
 use super::problem::Problem;
-use super::views::{PluginLoad, PluginView, PluginsPage, Timestamp};
+use super::views::{PluginLoad, PluginView, PluginsPage, Timestamp, VersionView};
 use crate::domain::PluginName;
 use crate::plugins::PluginStatus;
 use crate::store::PluginRecord;
@@ -110,4 +110,40 @@ fn shown(
 ) -> Result<Json<PluginView>, Problem> {
     let status = running(desk).remove(&name);
     view(name, record, status).map(Json)
+}
+
+fn view(
+    name: PluginName,
+    record: PluginRecord,
+    status: Option<PluginStatus>,
+) -> Result<PluginView, Problem> {
+    let PluginRecord { active, previous, loaded_at } = record;
+    let settings = RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?;
+    let running = status.is_some();
+    let (hooks, imports, breaker, calls, failures, instances) = match status {
+        Some(status) => (
+            status.hooks,
+            status.imports,
+            status.breaker,
+            status.calls,
+            status.failures,
+            status.instances as u64,
+        ),
+        None => (Vec::new(), Vec::new(), "open".to_owned(), 0, 0, 0),
+    };
+    Ok(PluginView {
+        name,
+        version: active.version,
+        digest: active.digest,
+        loaded_at: Timestamp(loaded_at),
+        previous: previous.map(VersionView::from),
+        settings,
+        running,
+        hooks,
+        imports,
+        calls,
+        failures,
+        breaker,
+        instances,
+    })
 }

@@ -9,9 +9,6 @@ use crate::domain::{
     PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
 };
 
-/// Longest event that the stream sends and a reader has to take, in bytes of JSON.
-pub const MAX_EVENT_BYTES: usize = 1 << 20;
-
 /// The `data:` of one event. `kind` and `data` belong together, see [`EventBody`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {
