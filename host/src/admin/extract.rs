@@ -1,6 +1,9 @@
 //! What handlers take out of a request: names in the path, parameters after the '?', JSON bodies. Everything is
 //! parsed here, once, and refused here with the reason. Knows no record.
 
+use std::fmt;
+use std::str::FromStr;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -11,47 +14,21 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use super::views::{Code, DEFAULT_PAGE, MAX_PAGE};
-use crate::domain::{IdToken, PluginName, SessionId, StationId};
 
 /// The one name in a route such as `/v1/stations/{id}`, percent-decoded and checked.
 pub(super) struct Named<T>(pub(super) T);
 
-/// What can stand in a path.
-pub(super) trait PathName: Sized {
-    fn parse(text: String) -> Result<Self, String>;
-}
-
-impl PathName for StationId {
-    fn parse(text: String) -> Result<Self, String> {
-        Self::new(&text).map_err(|e| e.to_string())
-    }
-}
-
-impl PathName for PluginName {
-    fn parse(text: String) -> Result<Self, String> {
-        Self::new(&text).map_err(|e| e.to_string())
-    }
-}
-
-impl PathName for IdToken {
-    fn parse(text: String) -> Result<Self, String> {
-        Self::new(&text).map_err(|e| e.to_string())
-    }
-}
-
-impl PathName for SessionId {
-    fn parse(text: String) -> Result<Self, String> {
-        let id = text.parse().ok().and_then(Self::new);
-        id.ok_or_else(|| format!("a session id must be a number from 1 to {}", Self::MAX))
-    }
-}
-
-impl<T: PathName, S: Send + Sync> FromRequestParts<S> for Named<T> {
+impl<T, S> FromRequestParts<S> for Named<T>
+where
+    T: FromStr<Err: fmt::Display>,
+    S: Send + Sync,
+{
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(text) = Path::<String>::from_request_parts(parts, state).await?;
-        T::parse(text).map(Self).map_err(|why| Problem::bad_request(why, "correct the path"))
+        let wrong = |why: T::Err| Problem::bad_request(why.to_string(), "correct the path");
+        text.parse().map(Self).map_err(wrong)
     }
 }
 
@@ -117,8 +94,8 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
-    pub(super) fn after<T: PathName>(&self) -> Result<Option<T>, Problem> {
-        parse_after(self.after.as_deref())
+    pub(super) fn after<T: FromStr<Err: fmt::Display>>(&self) -> Result<Option<T>, Problem> {
+        parse_param("after", self.after.as_deref())
     }
 
     pub(super) fn limit(&self) -> Result<usize, Problem> {
@@ -126,10 +103,13 @@ impl PageQuery {
     }
 }
 
-/// Where a list goes on: the `next` of the page before. Empty is the same as absent.
-pub(super) fn parse_after<T: PathName>(after: Option<&str>) -> Result<Option<T>, Problem> {
-    let wrong = |why| Problem::bad_request(format!("after: {why}"), "pass the 'next' of a page");
-    after.filter(|text| !text.is_empty()).map(|t| T::parse(t.to_owned())).transpose().map_err(wrong)
+/// A name after the '?', such as the `after` at which a list goes on. Empty is the same as absent.
+pub(super) fn parse_param<T: FromStr<Err: fmt::Display>>(
+    name: &str,
+    value: Option<&str>,
+) -> Result<Option<T>, Problem> {
+    let value = value.filter(|text| !text.is_empty()).map(T::from_str).transpose();
+    value.map_err(|why| Problem::bad_request(format!("{name}: {why}"), "correct it or leave it out"))
 }
 
 /// How many entries a page has.

@@ -120,16 +120,16 @@ fn view(
     let PluginRecord { active, previous, loaded_at } = record;
     let settings = RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?;
     let running = status.is_some();
-    let (hooks, imports, breaker, calls, failures, instances) = match status {
+    let (hooks, imports, state, calls, failures, instances) = match status {
         Some(status) => (
             status.hooks,
             status.imports,
-            status.breaker,
+            status.state,
             status.calls,
             status.failures,
             status.instances as u64,
         ),
-        None => (Vec::new(), Vec::new(), "open".to_owned(), 0, 0, 0),
+        None => (Vec::new(), Vec::new(), String::new(), 0, 0, 0),
     };
     Ok(PluginView {
         name,
@@ -143,7 +143,7 @@ fn view(
         imports,
         calls,
         failures,
-        breaker,
+        state,
         instances,
     })
 }

@@ -130,9 +130,9 @@ impl From<CommandFailure> for Problem {
                 problem.body.details = Some(details);
                 problem
             }
-            CommandFailure::UnknownAction => Self::new(
+            CommandFailure::Invalid(fault) => Self::new(
                 Code::UnknownAction,
-                "this action cannot be sent to a station in the protocol that it speaks",
+                fault.description,
                 "spell it as OCPP does, for example RemoteStartTransaction",
             ),
             CommandFailure::ShuttingDown => {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::desk::Desk;
-use super::extract::{Named, Params, parse_after, parse_limit};
+use super::extract::{Named, Params, parse_limit, parse_param};
 use super::problem::Problem;
 use super::views::{Code, SessionView, SessionsPage};
 use crate::domain::{Session, SessionId, StationId};
@@ -37,10 +37,8 @@ pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     Params(query): Params<SessionsQuery>,
 ) -> Result<Json<SessionsPage>, Problem> {
-    let station = query.station.as_deref().map(StationId::new).transpose().map_err(|why| {
-        Problem::bad_request(format!("station: {why}"), "name one station, or leave it out")
-    })?;
-    let after: Option<SessionId> = parse_after(query.after.as_deref())?;
+    let station = parse_param("station", query.station.as_deref())?;
+    let after = parse_param("after", query.after.as_deref())?;
     let wanted = Wanted { station, active: query.active, limit: parse_limit(query.limit)? };
     desk.read(move |store| page(store, &wanted, after)).await.map(Json)
 }

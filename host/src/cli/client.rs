@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::failure::Failure;
+use super::failure::{CUT_OFF, Failure, NO_ANSWER, UNREACHABLE};
 use crate::admin::views::ErrorBody;
 use crate::admin::{AdminKey, DEFAULT_PORT, KEY_FILE};
 
@@ -19,22 +19,23 @@ const KEY_VARIABLE: &str = "PLUGPOINT_KEY";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an ordinary request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the server is and who asks.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct Reach {
     /// Address of the server's admin API
-    #[arg(long, global = true, env = "PLUGPOINT_URL", value_name = "URL", default_value = default_url())]
+    #[arg(long, global = true, env = "PLUGPOINT_URL", value_name = "URL", default_value_t = default_url())]
     url: Url,
     /// Folder of the server's data, to read the admin key from; without it, PLUGPOINT_KEY holds the key
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
 }
 
-fn default_url() -> String {
-    format!("http://127.0.0.1:{DEFAULT_PORT}")
+fn default_url() -> Url {
+    let url = format!("http://127.0.0.1:{DEFAULT_PORT}");
+    url.parse().expect("an address written here")
 }
 
 impl Reach {
@@ -190,13 +191,13 @@ impl Client {
         let base = &self.base;
         let failure = if error.is_timeout() {
             let next = "look at the server's log; it may be busy or stopping";
-            Failure::new("no-answer", format!("{base} did not answer in time"), next)
+            Failure::new(NO_ANSWER, format!("{base} did not answer in time"), next)
         } else if error.is_connect() {
             let next = "start it with `plugpoint serve --data DIR`, or say where it is with --url or PLUGPOINT_URL";
-            Failure::new("unreachable", format!("no server answers at {base}"), next)
+            Failure::new(UNREACHABLE, format!("no server answers at {base}"), next)
         } else {
             let next = "look at the server's log";
-            Failure::new("cut-off", format!("the connection to {base} broke: {error}"), next)
+            Failure::new(CUT_OFF, format!("the connection to {base} broke: {error}"), next)
         };
         failure.into()
     }

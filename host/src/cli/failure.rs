@@ -3,7 +3,12 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::admin::views::{ErrorBody, ErrorView};
+use crate::admin::views::{Code, ErrorBody, ErrorView};
+
+/// Codes of failures on the way to the server.
+pub(super) const UNREACHABLE: &str = "unreachable";
+pub(super) const NO_ANSWER: &str = "no-answer";
+pub(super) const CUT_OFF: &str = "cut-off";
 
 /// A failure with the step that helps. Everything else that goes wrong is a plain [`anyhow::Error`].
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,12 @@ impl Failure {
     /// In the server's words.
     pub(super) fn from_server(view: ErrorView) -> Self {
         Self { view, usage: false }
+    }
+
+    /// Whether the same request may well succeed in a moment: the server is away, starting, stopping or busy.
+    pub(super) fn is_passing(&self) -> bool {
+        let passing = [UNREACHABLE, NO_ANSWER, CUT_OFF, Code::Unavailable.as_str()];
+        passing.contains(&self.view.code.as_str())
     }
 }
 

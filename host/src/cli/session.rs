@@ -6,7 +6,7 @@ use super::paging::{Page, more};
 use super::sentence;
 use super::table::{NOTHING, Table, or_nothing};
 use crate::admin::views::{SessionView, SessionsPage, WattHours};
-use crate::domain::StationId;
+use crate::domain::{SessionId, StationId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SessionArgs {
@@ -30,7 +30,7 @@ enum SessionCommand {
         page: Page,
     },
     /// Show one session and every plugin's opinion of it
-    Show { id: u32 },
+    Show { id: SessionId },
 }
 
 pub(super) async fn run(args: SessionArgs, output: Output) -> anyhow::Result<()> {

@@ -33,8 +33,8 @@ pub struct PluginView {
     /// Since it was loaded or the server started.
     pub calls: u64,
     pub failures: u64,
-    /// `closed` while it is asked, `open` while it is left alone after failing too often.
-    pub breaker: String,
+    /// `asked`, or `resting` while it is left alone because it kept failing.
+    pub state: String,
     /// Warm instances right now.
     pub instances: u64,
 }
