@@ -167,7 +167,7 @@ impl From<RolloutError> for Problem {
             ),
             RolloutError::Read(error) => error.into(),
             RolloutError::Commit(error) => error.into(),
-            RolloutError::CutOff => {
+            RolloutError::BrokeOff => {
                 Self::new(Code::Unavailable, message, "see GET /v1/plugins for what runs")
             }
         }

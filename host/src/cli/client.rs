@@ -24,7 +24,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Where the server is and who asks.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Server")]
-pub struct Reach {
+pub(super) struct Reach {
     /// Address of the server's admin API
     #[arg(long, global = true, env = "PLUGPOINT_URL", value_name = "URL", default_value_t = default_url())]
     url: Url,

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::output::Output;
+use crate::plugins;
 
 /// An OCPP central system whose policies are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -85,7 +86,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<()> {
         Command::Events(args) => block_on(events::run(args, output)),
         Command::Plugin(args) => plugin::run(args, output),
         Command::CompileComponent { input, output } => {
-            Ok(crate::plugins::compile_component(&input, &output)?)
+            Ok(plugins::compile_component(&input, &output)?)
         }
     }
 }

@@ -16,10 +16,10 @@ use crate::store::{
 };
 
 /// Longest settings of a plugin, in bytes of JSON. A record holds those of two versions.
-pub const MAX_SETTINGS: usize = 24 * 1024;
+const MAX_SETTINGS: usize = 24 * 1024;
 
 /// How many plugins a server runs.
-pub const MAX_PLUGINS: usize = 64;
+const MAX_PLUGINS: usize = 64;
 
 /// The one way in which the set of running plugins changes. One change at a time.
 pub struct Rollout {
@@ -60,8 +60,8 @@ pub enum RolloutError {
     Read(#[from] StoreError),
     #[error(transparent)]
     Commit(#[from] CommitError),
-    #[error("the change was cut off because the server stops")]
-    CutOff,
+    #[error("the change broke off; the server's log says why")]
+    BrokeOff,
 }
 
 impl Rollout {
@@ -238,5 +238,5 @@ impl Rollout {
 async fn to_the_end(
     change: impl Future<Output = Result<Outcome, RolloutError>> + Send + 'static,
 ) -> Result<Outcome, RolloutError> {
-    tokio::spawn(change).await.unwrap_or(Err(RolloutError::CutOff))
+    tokio::spawn(change).await.unwrap_or(Err(RolloutError::BrokeOff))
 }
