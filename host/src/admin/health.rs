@@ -47,7 +47,8 @@ pub(super) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Json<HealthVi
     Ok(Json(HealthView { status: "ready".to_owned() }))
 }
 
-/// In the text format of Prometheus. What changes by itself is measured now; the rest counts as it happens.
+/// In the text format of Prometheus. What changes by itself is measured now; the rest counts as it happens. A
+/// plugin's figures are gauges, because they begin anew with each version.
 pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     let admin = &desk.admin;
     let live = admin.registry.all_live();
@@ -56,10 +57,11 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     metrics::gauge!("plugpoint_log_durable_seq").set(admin.store.durable().borrow().0 as f64);
     for plugin in admin.rollout.status() {
         let name = plugin.name.to_string();
-        metrics::counter!("plugpoint_plugin_calls_total", "plugin" => name.clone())
-            .absolute(plugin.calls);
-        metrics::counter!("plugpoint_plugin_failures_total", "plugin" => name)
-            .absolute(plugin.failures);
+        for (kind, failures) in plugin.failures {
+            metrics::gauge!("plugpoint_plugin_failures", "plugin" => name.clone(), "kind" => kind)
+                .set(failures as f64);
+        }
+        metrics::gauge!("plugpoint_plugin_calls", "plugin" => name).set(plugin.calls as f64);
     }
     let text = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
     (StatusCode::OK, text, admin.metrics.render()).into_response()

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::desk::Desk;
 use super::extract::{Named, parse_json, read_body};
 use super::problem::Problem;
-use super::views::{PluginLoad, PluginView, PluginsPage, Timestamp, VersionView};
+use super::views::{PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView};
 use crate::domain::PluginName;
 use crate::plugins::PluginStatus;
 use crate::store::PluginRecord;
@@ -118,32 +118,28 @@ fn view(
     status: Option<PluginStatus>,
 ) -> Result<PluginView, Problem> {
     let PluginRecord { active, previous, loaded_at } = record;
-    let settings = RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?;
-    let running = status.is_some();
-    let (hooks, imports, state, calls, failures, instances) = match status {
-        Some(status) => (
-            status.hooks,
-            status.imports,
-            status.state,
-            status.calls,
-            status.failures,
-            status.instances as u64,
-        ),
-        None => (Vec::new(), Vec::new(), String::new(), 0, 0, 0),
-    };
     Ok(PluginView {
         name,
         version: active.version,
         digest: active.digest,
         loaded_at: Timestamp(loaded_at),
         previous: previous.map(VersionView::from),
-        settings,
-        running,
-        hooks,
-        imports,
-        calls,
-        failures,
-        state,
-        instances,
+        settings: RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?,
+        running: status.map(running_view),
     })
+}
+
+fn running_view(status: PluginStatus) -> RunningView {
+    RunningView {
+        summary: status.summary,
+        hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
+        imports: status.imports.iter().map(|import| import.as_str().to_owned()).collect(),
+        breaker: status.breaker.to_owned(),
+        calls: status.calls,
+        took_micros: status.micros,
+        failures: status.failures.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
+        last_failure: status.last_failure,
+        instances_busy: status.instances_busy as u64,
+        instances_idle: status.instances_idle as u64,
+    }
 }

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::guest::{self, GuestBuild};
 use super::output::Output;
 use super::table::{Table, or_nothing};
-use crate::admin::views::{PluginLoad, PluginView, PluginsPage};
+use crate::admin::views::{PluginLoad, PluginView, PluginsPage, RunningView};
 use crate::domain::PluginName;
 use crate::plugins::{Inspection, MAX_COMPONENT, inspect};
 
@@ -86,8 +86,7 @@ struct BuildArgs {
     target_dir: Option<PathBuf>,
 }
 
-/// Building and inspecting need no server and no runtime.
-pub(super) fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> {
+pub(super) async fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> {
     match args.command {
         PluginCommand::Build(args) => build(args, output),
         PluginCommand::Inspect { file } => {
@@ -95,32 +94,22 @@ pub(super) fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> {
             output.show(&inspection, details)
         }
         PluginCommand::Load { file, name, settings, reach } => {
-            let client = reach.client()?;
-            super::block_on(load(&client, &file, name, settings.as_deref(), output))
+            load(&reach.client()?, &file, name, settings.as_deref(), output).await
         }
         PluginCommand::List { reach } => {
-            let client = reach.client()?;
-            super::block_on(async {
-                let list: PluginsPage = client.get(&["plugins"], &[]).await?;
-                output.show(&list, |list| table(&list.plugins))
-            })
+            let list: PluginsPage = reach.client()?.get(&["plugins"], &[]).await?;
+            output.show(&list, |list| table(&list.plugins))
         }
         PluginCommand::Rollback { name, reach } => {
-            let client = reach.client()?;
-            super::block_on(async {
-                let path = ["plugins", name.as_str(), "rollback"];
-                let plugin: PluginView =
-                    client.post(&path, &serde_json::Map::new(), LOAD_TIMEOUT).await?;
-                output.show(&plugin, |plugin| format!("{} {} runs", plugin.name, plugin.version))
-            })
+            let path = ["plugins", name.as_str(), "rollback"];
+            let nothing = serde_json::Map::new();
+            let plugin: PluginView = reach.client()?.post(&path, &nothing, LOAD_TIMEOUT).await?;
+            output.show(&plugin, |plugin| format!("{} {} runs", plugin.name, plugin.version))
         }
         PluginCommand::Unload { name, reach } => {
-            let client = reach.client()?;
-            super::block_on(async {
-                client.delete(&["plugins", name.as_str()]).await?;
-                output.progress("unloaded");
-                Ok(())
-            })
+            reach.client()?.delete(&["plugins", name.as_str()]).await?;
+            output.progress("unloaded");
+            Ok(())
         }
     }
 }
@@ -239,18 +228,27 @@ fn table(plugins: &[PluginView]) -> String {
         "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATE", "CALLS", "FAILURES", "BEFORE",
     ]);
     for plugin in plugins {
-        let state = if plugin.running { plugin.state.as_str() } else { "NOT RUNNING" };
+        let running = plugin.running.as_ref();
         table.row(vec![
             plugin.name.to_string(),
             plugin.version.clone(),
             plugin.digest.short().to_owned(),
             plugin.loaded_at.to_string(),
-            plugin.hooks.join(", "),
-            state.to_owned(),
-            plugin.calls.to_string(),
-            plugin.failures.to_string(),
+            or_nothing(running.map(|running| running.hooks.join(", "))),
+            running.map_or("NOT RUNNING", state).to_owned(),
+            or_nothing(running.map(|running| running.calls)),
+            or_nothing(running.map(|running| running.failures.values().sum::<u64>())),
             or_nothing(plugin.previous.as_ref().map(|previous| &previous.version)),
         ]);
     }
     if table.is_empty() { "no plugins yet\n".to_owned() } else { table.render() }
+}
+
+/// What the breaker's position means for drivers.
+fn state(running: &RunningView) -> &str {
+    match running.breaker.as_str() {
+        "closed" => "asked",
+        "open" => "RESTING",
+        other => other,
+    }
 }

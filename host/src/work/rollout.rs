@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
-    All, Commit, CommitError, Expect, Order, PluginRecord, Store, StoreError,
+    All, Commit, CommitError, Conflict, Expect, Order, PluginRecord, Store, StoreError,
 };
 
 /// Longest settings of a plugin, in bytes of JSON. A record holds those of two versions.
@@ -20,6 +20,9 @@ const MAX_SETTINGS: usize = 24 * 1024;
 
 /// How many plugins a server runs.
 const MAX_PLUGINS: usize = 64;
+
+/// How often a version is prepared anew because the one in service wrote to the state that it migrates.
+const MAX_ATTEMPTS: usize = 3;
 
 /// The one way in which the set of running plugins changes. One change at a time.
 pub struct Rollout {
@@ -177,59 +180,80 @@ impl Rollout {
         let Versioned { value: record, revision } = current;
         let mut commit = Commit::new();
         commit.delete::<PluginRecord>(&name, Expect::Revision(revision));
-        commit.fact(self.fact(&name, PluginChange::Unloaded, &record.active, (self.now)()), None);
+        commit.fact(fact(&name, PluginChange::Unloaded, &record.active, (self.now)()), None);
         self.store.commit(commit).await?;
         self.host.retire(&name);
         tracing::info!(plugin = %name, version = %record.active.version, "unloaded");
+        self.forget_files().await;
         Ok(Outcome { change: PluginChange::Unloaded, record })
     }
 
-    /// Records the prepared version, then lets it answer.
+    /// Records the prepared version together with what its migration did, then lets it answer.
     async fn take_over(
         &self,
         name: PluginName,
         change: PluginChange,
-        prepared: Prepared,
+        mut prepared: Prepared,
         current: Option<Versioned<PluginRecord>>,
     ) -> Result<Outcome, RolloutError> {
-        let active = prepared.version().clone();
-        let now = (self.now)();
         let (before, expect) = match current {
             Some(Versioned { value, revision }) => (Some(value), Expect::Revision(revision)),
             None => (None, Expect::Absent),
         };
+        let active = prepared.version().clone();
         // The same version once more must not push out the one that a rollback would want.
         let previous = before.and_then(|before| {
             if before.active == active { before.previous } else { Some(before.active) }
         });
-        let record = PluginRecord { active, previous, loaded_at: now };
-        let mut commit = Commit::new();
-        commit.put(&name, &record, expect);
-        commit.fact(self.fact(&name, change, &record.active, now), None);
-        self.store.commit(commit).await?;
-        self.host.publish(prepared);
-        let Digest(digest) = &record.active.digest;
-        tracing::info!(plugin = %name, version = %record.active.version, digest, ?change, "runs");
-        Ok(Outcome { change, record })
+        let mut record = PluginRecord { active, previous, loaded_at: Millis::default() };
+        for _ in 0..MAX_ATTEMPTS {
+            record.loaded_at = (self.now)();
+            let mut commit = Commit::new();
+            commit.put(&name, &record, expect).effects(prepared.effects().clone());
+            commit.fact(fact(&name, change, &record.active, record.loaded_at), None);
+            match self.store.commit(commit).await {
+                Ok(_) => {
+                    self.host.publish(prepared);
+                    let PluginVersion { version, digest, .. } = &record.active;
+                    tracing::info!(plugin = %name, version, %digest, ?change, "runs");
+                    self.forget_files().await;
+                    return Ok(Outcome { change, record });
+                }
+                Err(CommitError::Conflict(Conflict::Effects)) => {
+                    // The version in service wrote to its state meanwhile: migrate what is there now.
+                    prepared = self.host.prepare_kept(&name, &record.active).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict(Conflict::Effects).into())
     }
 
-    fn fact(
-        &self,
-        name: &PluginName,
-        change: PluginChange,
-        version: &PluginVersion,
-        now: Millis,
-    ) -> Fact {
-        Fact {
-            station: None,
-            stamp: Stamp::here(now),
-            body: FactBody::PluginChanged {
-                plugin: name.clone(),
-                change,
-                version: version.version.clone(),
-                digest: version.digest.clone(),
-            },
+    /// Drops the files that nothing goes back to. A failure costs space and nothing else.
+    async fn forget_files(&self) {
+        let Ok(records) = self.records() else { return };
+        let versions = records.into_iter().flat_map(|(_, PluginRecord { active, previous, .. })| {
+            std::iter::once(active).chain(previous)
+        });
+        let keep: Vec<Digest> = versions.map(|version| version.digest).collect();
+        let host = Arc::clone(&self.host);
+        let forgotten = tokio::task::spawn_blocking(move || host.forget_all_but(&keep)).await;
+        if let Ok(Err(error)) = forgotten {
+            tracing::warn!(%error, "files of plugins that are no longer used could not be removed");
         }
+    }
+}
+
+fn fact(name: &PluginName, change: PluginChange, version: &PluginVersion, now: Millis) -> Fact {
+    Fact {
+        station: None,
+        stamp: Stamp::here(now),
+        body: FactBody::PluginChanged {
+            plugin: name.clone(),
+            change,
+            version: version.version.clone(),
+            digest: version.digest.clone(),
+        },
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::{
     PolicyRecords, Refusal, Session, SessionId, Stamp, StationId, Verdict,
 };
 use crate::plugins::{Compiler, Host, HostConfig};
-use crate::policy::{Defaults, Policies};
+use crate::policy::Policies;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::station::Rim;
@@ -45,14 +45,13 @@ impl House {
         let engine = Arc::new(MemoryEngine::new());
         let store = Store::on_engine(engine.clone()).unwrap();
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
-        let config =
-            HostConfig { compiler: Compiler::Here, ..HostConfig::in_directory(data.path()) };
+        let config = HostConfig::new(data.path().join("plugins"), Compiler::Here);
         let host = Host::start(config, records).unwrap();
-        let rollout = Rollout::new(host.clone(), store.clone(), || NOW);
-        let defaults = Defaults { authorize: Verdict::Refuse(Refusal::Unknown) };
+        let rollout = Rollout::new(host, store.clone(), || NOW);
+        let silence = Verdict::Refuse(Refusal::Unknown);
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host, defaults)),
+            policies: Arc::new(Policies::new(silence)),
             manners: Manners {
                 heartbeat: Duration::from_secs(300),
                 policy_deadline: Duration::from_secs(3),

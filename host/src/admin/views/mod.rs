@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
-pub use plugin::{PluginLoad, PluginView, PluginsPage, VersionView};
+pub use plugin::{PluginLoad, PluginView, PluginsPage, RunningView, VersionView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};
 pub use session::{DecisionView, OpinionView, SessionView, SessionsPage, VerdictView};

@@ -1,5 +1,7 @@
 //! A loaded plugin as the API shows it, and what a load takes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -24,19 +26,29 @@ pub struct PluginView {
     pub previous: Option<VersionView>,
     /// As the operator gave them.
     pub settings: Box<RawValue>,
-    /// `false` when the plugin is on record but could not be started; the server's log says why.
-    pub running: bool,
+    /// `null` when the plugin is on record but could not be started; the server's log says why.
+    pub running: Option<RunningView>,
+}
+
+/// How a plugin does, since this version came into service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningView {
+    pub summary: Option<String>,
     /// The hooks that it answers.
     pub hooks: Vec<String>,
     /// The capabilities that it was granted.
     pub imports: Vec<String>,
-    /// Since it was loaded or the server started.
+    /// `closed`: it is asked. `open`: it is not, for a while, because it kept failing. `probing`: one call tries it.
+    pub breaker: String,
+    /// Failed ones included.
     pub calls: u64,
-    pub failures: u64,
-    /// `asked`, or `resting` while it is left alone because it kept failing.
-    pub state: String,
-    /// Warm instances right now.
-    pub instances: u64,
+    /// Time that all calls took together, in microseconds.
+    pub took_micros: u64,
+    /// How many calls failed, by kind.
+    pub failures: BTreeMap<String, u64>,
+    pub last_failure: Option<String>,
+    pub instances_busy: u64,
+    pub instances_idle: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
