@@ -14,3 +14,4 @@ pub mod policy;
 pub mod sim;
 pub mod station;
 pub mod store;
+pub mod work;
