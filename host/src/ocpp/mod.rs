@@ -1,1 +1,76 @@
-//! bytes ⇄ facts. Pure: no socket, no clock, no store.
+//! Bytes ⇄ requests and answers. Pure: no socket, no clock, no store, no policy.
+//!
+//! The door of the house: behind it a message is a [`Request`] or an [`Answer`] that no protocol version owns.
+//! What differs between versions is data: one [`Dialect`] each.
+
+pub mod catalogue;
+pub mod frame;
+mod request;
+mod time;
+pub mod v16;
+
+use serde_json::value::RawValue;
+
+pub use catalogue::{Action, Direction};
+pub use frame::{BadFrame, Frame, MessageId};
+pub use request::{Answer, Boot, Call, ErrorCode, Fault, Request, Start, Status, Stop};
+pub use time::StationTime;
+
+/// One version of OCPP as data and functions.
+#[derive(Debug)]
+pub struct Dialect {
+    /// The WebSocket subprotocol, for example `ocpp1.6`.
+    pub subprotocol: &'static str,
+    /// Every action of the version.
+    pub actions: &'static [Action],
+    /// The typed view of a checked payload.
+    pub decode: fn(&'static Action, &RawValue) -> Result<Request, Fault>,
+    /// The payload of a CALLRESULT.
+    pub encode: fn(&Answer) -> Result<Box<RawValue>, serde_json::Error>,
+    /// How this version spells an error code.
+    pub spell: fn(ErrorCode) -> &'static str,
+}
+
+/// The versions spoken, newest first.
+pub static DIALECTS: &[&Dialect] = &[&v16::DIALECT];
+
+impl Dialect {
+    /// The newest version that is spoken here among those that a station offers.
+    pub fn choose<'a>(offered: impl Iterator<Item = &'a str> + Clone) -> Option<&'static Self> {
+        DIALECTS.iter().copied().find(|d| offered.clone().any(|o| o == d.subprotocol))
+    }
+
+    pub fn action(&self, name: &str) -> Option<&'static Action> {
+        self.actions.iter().find(|a| a.name == name)
+    }
+
+    /// From a CALL of a station to a request: known, in the right direction, complete, of the right types.
+    pub fn read_call(&self, action: &str, payload: &RawValue) -> Result<Call, Fault> {
+        let Some(action) = self.action(action) else {
+            return Err(Fault::new(ErrorCode::NotImplemented, "this action is not known"));
+        };
+        if action.direction == Direction::ToStation {
+            return Err(Fault::new(
+                ErrorCode::NotSupported,
+                "this action is for the central system to send, not for a station",
+            ));
+        }
+        action.check(payload)?;
+        let request = (self.decode)(action, payload)?;
+        Ok(Call { action, request })
+    }
+
+    /// Whether an operator's CALL may be sent as it is.
+    pub fn check_command(&self, action: &str, payload: &RawValue) -> Result<(), Fault> {
+        let Some(action) = self.action(action) else {
+            return Err(Fault::new(ErrorCode::NotImplemented, "this action is not known"));
+        };
+        if action.direction == Direction::FromStation {
+            return Err(Fault::new(
+                ErrorCode::NotSupported,
+                "this action is for a station to send, not for the central system",
+            ));
+        }
+        action.check(payload)
+    }
+}

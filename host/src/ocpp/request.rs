@@ -1,0 +1,135 @@
+//! What stations ask and what they are told, in words that no version owns. Knows no JSON.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::{Action, StationTime};
+use crate::domain::{
+    ConnectorId, IdToken, MeterReading, Millis, MilliwattHours, Refusal, SessionId, Verdict,
+};
+
+/// A checked CALL of a station.
+#[derive(Debug)]
+pub struct Call {
+    pub action: &'static Action,
+    pub request: Request,
+}
+
+/// What a station reports or asks.
+#[derive(Debug)]
+pub enum Request {
+    Boot(Boot),
+    Heartbeat,
+    Status(Status),
+    Authorize {
+        token: IdToken,
+    },
+    Start(Start),
+    Meter {
+        connector: ConnectorId,
+        session: Option<SessionId>,
+        readings: Vec<MeterReading>,
+    },
+    Stop(Stop),
+    /// Kept, and answered with the catalogue's reply.
+    Other,
+}
+
+#[derive(Debug)]
+pub struct Boot {
+    pub vendor: String,
+    pub model: String,
+    pub serial: Option<String>,
+    pub firmware: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Status {
+    pub connector: ConnectorId,
+    pub status: String,
+    /// `None` when the station reports that all is well.
+    pub error: Option<String>,
+    pub info: Option<String>,
+    pub at: Option<StationTime>,
+}
+
+#[derive(Debug)]
+pub struct Start {
+    pub connector: ConnectorId,
+    pub token: IdToken,
+    pub meter: MilliwattHours,
+    pub at: StationTime,
+}
+
+#[derive(Debug)]
+pub struct Stop {
+    /// The transaction as the station names it.
+    pub transaction: String,
+    /// The session which that is, unless the station says that it does not know.
+    pub session: Option<SessionId>,
+    pub meter: MilliwattHours,
+    pub at: StationTime,
+    pub reason: Option<String>,
+    pub token: Option<IdToken>,
+    pub readings: Vec<MeterReading>,
+}
+
+/// What a station is told.
+#[derive(Debug)]
+pub enum Answer {
+    Boot {
+        now: Millis,
+        interval: Duration,
+    },
+    Heartbeat {
+        now: Millis,
+    },
+    /// Received.
+    Noted,
+    Authorize {
+        verdict: Verdict,
+    },
+    Started {
+        session: SessionId,
+        verdict: Verdict,
+    },
+    /// The catalogue's reply to an action without a view of its own.
+    Stock(&'static str),
+}
+
+impl Answer {
+    /// The refusal inside, if it is one.
+    pub fn refusal(verdict: &Verdict) -> Option<&Refusal> {
+        match verdict {
+            Verdict::Refuse(refusal) => Some(refusal),
+            Verdict::Permit(_) | Verdict::Pass => None,
+        }
+    }
+}
+
+/// The error codes of all versions (OCPP-J 1.6 table 7, OCPP-J 2.0.1 §4.3). Spelled by the dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCode {
+    NotImplemented,
+    NotSupported,
+    InternalError,
+    FormatViolation,
+    PropertyConstraintViolation,
+    OccurrenceConstraintViolation,
+    TypeConstraintViolation,
+    GenericError,
+}
+
+/// Why a CALL gets a CALLERROR. The description is for the station's developer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code:?}: {description}")]
+pub struct Fault {
+    pub code: ErrorCode,
+    pub description: Cow<'static, str>,
+}
+
+impl Fault {
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: description.into() }
+    }
+}

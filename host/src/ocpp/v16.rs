@@ -1,0 +1,311 @@
+//! OCPP 1.6J: payloads ⇄ requests and answers. Knows no state: a `transactionId` is a number here, whatever it names.
+//!
+//! `rust_ocpp` gives the types of what the core writes and of what it reads word for word. Where the field needs
+//! more room than its types give (free words in enumerations, times without an offset) the types are our own and
+//! name only the members that the core reads: see ADR 1.
+
+use rust_ocpp::v1_6::messages::{
+    authorize::{AuthorizeRequest, AuthorizeResponse},
+    boot_notification::{BootNotificationRequest, BootNotificationResponse},
+    heart_beat::HeartbeatResponse,
+    start_transaction::StartTransactionResponse,
+};
+use rust_ocpp::v1_6::types::{AuthorizationStatus, IdTagInfo, RegistrationStatus};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::catalogue::V16_ACTIONS;
+use super::frame::empty_object;
+use super::{
+    Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status, Stop,
+};
+use crate::domain::{
+    ConnectorId, IdToken, MeterReading, MilliwattHours, Refusal, Sample, SessionId, Verdict,
+};
+
+/// OCPP 1.6J as the house sees it.
+pub static DIALECT: Dialect =
+    Dialect { subprotocol: "ocpp1.6", actions: V16_ACTIONS, decode, encode, spell };
+
+/// Longest `idTag`, in characters (OCPP 1.6 §7.28, `CiString20Type`).
+const MAX_ID_TAG: usize = 20;
+
+fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault> {
+    Ok(match action.name {
+        "BootNotification" => {
+            let boot: BootNotificationRequest = read(payload)?;
+            Request::Boot(Boot {
+                vendor: boot.charge_point_vendor,
+                model: boot.charge_point_model,
+                serial: boot.charge_point_serial_number.or(boot.charge_box_serial_number),
+                firmware: boot.firmware_version,
+            })
+        }
+        "Heartbeat" => Request::Heartbeat,
+        "StatusNotification" => Request::Status(read::<StatusNotification>(payload)?.into()),
+        "Authorize" => {
+            let ask: AuthorizeRequest = read(payload)?;
+            Request::Authorize { token: id_tag(&ask.id_tag, "idTag")? }
+        }
+        "StartTransaction" => {
+            let start: StartTransaction = read(payload)?;
+            Request::Start(Start {
+                connector: ConnectorId(start.connector_id),
+                token: id_tag(&start.id_tag, "idTag")?,
+                meter: MilliwattHours::from_wh(start.meter_start),
+                at: start.timestamp,
+            })
+        }
+        "MeterValues" => {
+            let values: MeterValues = read(payload)?;
+            Request::Meter {
+                connector: ConnectorId(values.connector_id),
+                session: values.transaction_id.and_then(SessionId::from_wire),
+                readings: values.meter_value.into_iter().map(MeterReading::from).collect(),
+            }
+        }
+        "StopTransaction" => {
+            let stop: StopTransaction = read(payload)?;
+            Request::Stop(Stop {
+                transaction: stop.transaction_id.to_string(),
+                session: SessionId::from_wire(stop.transaction_id),
+                meter: MilliwattHours::from_wh(stop.meter_stop),
+                at: stop.timestamp,
+                reason: stop.reason,
+                token: stop.id_tag.map(|tag| id_tag(&tag, "idTag")).transpose()?,
+                readings: stop.transaction_data.into_iter().map(MeterReading::from).collect(),
+            })
+        }
+        _ => Request::Other,
+    })
+}
+
+fn encode(answer: &Answer) -> Result<Box<RawValue>, serde_json::Error> {
+    match answer {
+        Answer::Boot { now, interval } => to_raw_value(&BootNotificationResponse {
+            current_time: now.to_utc(),
+            interval: u32::try_from(interval.as_secs()).unwrap_or(u32::MAX),
+            status: RegistrationStatus::Accepted,
+        }),
+        Answer::Heartbeat { now } => {
+            to_raw_value(&HeartbeatResponse { current_time: now.to_utc() })
+        }
+        Answer::Noted => Ok(empty_object()),
+        Answer::Authorize { verdict } => {
+            to_raw_value(&AuthorizeResponse { id_tag_info: id_tag_info(verdict) })
+        }
+        Answer::Started { session, verdict } => to_raw_value(&StartTransactionResponse {
+            id_tag_info: id_tag_info(verdict),
+            transaction_id: i32::try_from(session.get()).unwrap_or(i32::MAX),
+        }),
+        Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
+    }
+}
+
+/// OCPP-J 1.6 table 7, whose two misspellings are the protocol.
+fn spell(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::NotImplemented => "NotImplemented",
+        ErrorCode::NotSupported => "NotSupported",
+        ErrorCode::InternalError => "InternalError",
+        ErrorCode::FormatViolation => "FormationViolation",
+        ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
+        ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation",
+        ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",
+        ErrorCode::GenericError => "GenericError",
+    }
+}
+
+fn id_tag_info(verdict: &Verdict) -> IdTagInfo {
+    match verdict {
+        Verdict::Permit(permit) => IdTagInfo {
+            expiry_date: permit.expires.map(|at| at.to_utc()),
+            parent_id_tag: permit.group.clone().filter(|g| g.chars().count() <= MAX_ID_TAG),
+            status: AuthorizationStatus::Accepted,
+        },
+        Verdict::Refuse(refusal) => IdTagInfo {
+            expiry_date: None,
+            parent_id_tag: None,
+            status: match refusal {
+                Refusal::Blocked => AuthorizationStatus::Blocked,
+                Refusal::Expired => AuthorizationStatus::Expired,
+                Refusal::Concurrent => AuthorizationStatus::ConcurrentTx,
+                Refusal::Unknown | Refusal::Other(_) => AuthorizationStatus::Invalid,
+            },
+        },
+        Verdict::Pass => IdTagInfo {
+            expiry_date: None,
+            parent_id_tag: None,
+            status: AuthorizationStatus::Invalid,
+        },
+    }
+}
+
+fn id_tag(text: &str, member: &str) -> Result<IdToken, Fault> {
+    let fault = || {
+        let rule = "must be 1 to 20 characters without control characters";
+        Fault::new(ErrorCode::PropertyConstraintViolation, format!("{member} {rule}"))
+    };
+    if text.chars().count() > MAX_ID_TAG {
+        return Err(fault());
+    }
+    IdToken::new(text).map_err(|_| fault())
+}
+
+fn read<T: DeserializeOwned>(payload: &RawValue) -> Result<T, Fault> {
+    let mut json = serde_json::Deserializer::from_str(payload.get());
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        // The reader's own words may repeat the value, and a value may be an id token: only the place is told.
+        let place = error.path().to_string();
+        Fault::new(
+            ErrorCode::TypeConstraintViolation,
+            format!("`{place}` is missing or not of the type that OCPP 1.6 gives it"),
+        )
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusNotification {
+    connector_id: u32,
+    error_code: String,
+    info: Option<String>,
+    status: String,
+    timestamp: Option<StationTime>,
+    vendor_error_code: Option<String>,
+}
+
+impl From<StatusNotification> for Status {
+    fn from(wire: StatusNotification) -> Self {
+        let error = match (wire.error_code.as_str(), wire.vendor_error_code) {
+            ("NoError", None) => None,
+            ("NoError", Some(vendor)) => Some(vendor).filter(|v| !v.is_empty()),
+            (code, None) => Some(code.to_owned()),
+            (code, Some(vendor)) => Some(format!("{code} ({vendor})")),
+        };
+        Self {
+            connector: ConnectorId(wire.connector_id),
+            status: wire.status,
+            error,
+            info: wire.info,
+            at: wire.timestamp,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StartTransaction {
+    connector_id: u32,
+    id_tag: String,
+    meter_start: i64,
+    timestamp: StationTime,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StopTransaction {
+    transaction_id: i64,
+    id_tag: Option<String>,
+    meter_stop: i64,
+    timestamp: StationTime,
+    reason: Option<String>,
+    #[serde(default)]
+    transaction_data: Vec<MeterValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MeterValues {
+    connector_id: u32,
+    transaction_id: Option<i64>,
+    meter_value: Vec<MeterValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MeterValue {
+    timestamp: StationTime,
+    sampled_value: Vec<SampledValue>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct SampledValue {
+    value: String,
+    context: Option<String>,
+    measurand: Option<String>,
+    phase: Option<String>,
+    location: Option<String>,
+    unit: Option<String>,
+}
+
+impl From<MeterValue> for MeterReading {
+    fn from(wire: MeterValue) -> Self {
+        let samples = wire.sampled_value.into_iter().map(|sample| Sample {
+            value: sample.value,
+            measurand: sample.measurand,
+            unit: sample.unit,
+            phase: sample.phase,
+            context: sample.context,
+            location: sample.location,
+        });
+        Self { at: wire.timestamp.millis, samples: samples.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Millis;
+
+    fn call(action: &str, payload: &str) -> Result<Request, Fault> {
+        let payload = RawValue::from_string(payload.to_owned()).unwrap();
+        DIALECT.read_call(action, &payload).map(|call| call.request)
+    }
+
+    #[test]
+    fn a_start_is_read_with_its_energy_in_milliwatt_hours() {
+        let text = r#"{"connectorId":1,"idTag":"A1","meterStart":1200,"timestamp":"2026-01-01T10:00:00Z"}"#;
+        let Ok(Request::Start(start)) = call("StartTransaction", text) else { panic!() };
+        assert_eq!(start.meter, MilliwattHours(1_200_000));
+        assert_eq!(start.at.millis, Some(Millis(1_767_261_600_000)));
+    }
+
+    #[test]
+    fn a_stop_with_units_that_no_schema_lists_is_still_a_stop() {
+        let text = r#"{"transactionId":7,"meterStop":5,"timestamp":"2026-01-01T10:00:00Z","reason":"Sunset",
+            "transactionData":[{"timestamp":"2026-01-01T10:00:00Z","sampledValue":[{"value":"50","unit":"Hertz"}]}]}"#;
+        let Ok(Request::Stop(stop)) = call("StopTransaction", text) else { panic!() };
+        assert_eq!(stop.session, SessionId::new(7));
+        assert_eq!(stop.readings[0].samples[0].unit.as_deref(), Some("Hertz"));
+    }
+
+    #[test]
+    fn faults_have_the_codes_of_the_protocol() {
+        let code = |action, payload| spell(call(action, payload).unwrap_err().code);
+        assert_eq!(code("Dance", "{}"), "NotImplemented");
+        assert_eq!(code("Reset", r#"{"type":"Soft"}"#), "NotSupported");
+        assert_eq!(code("Authorize", "{}"), "OccurenceConstraintViolation");
+        assert_eq!(code("Authorize", r#"{"idTag":5}"#), "TypeConstraintViolation");
+        assert_eq!(code("Authorize", "[]"), "FormationViolation");
+        let long = r#"{"idTag":"123456789012345678901"}"#;
+        assert_eq!(code("Authorize", long), "PropertyConstraintViolation");
+    }
+
+    #[test]
+    fn a_fault_never_repeats_a_token() {
+        let fault = call("Authorize", r#"{"idTag":["SECRETCARD"]}"#).unwrap_err();
+        assert!(!fault.to_string().contains("SECRETCARD"), "{fault}");
+    }
+
+    #[test]
+    fn refusals_keep_their_names_on_the_wire() {
+        let status = |refusal| {
+            let answer = Answer::Authorize { verdict: Verdict::Refuse(refusal) };
+            encode(&answer).unwrap().get().to_owned()
+        };
+        assert_eq!(status(Refusal::Blocked), r#"{"idTagInfo":{"status":"Blocked"}}"#);
+        assert_eq!(status(Refusal::Unknown), r#"{"idTagInfo":{"status":"Invalid"}}"#);
+    }
+}
