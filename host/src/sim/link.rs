@@ -6,6 +6,7 @@ use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{Charger, Event, Input, Output, Profile, Report};
 use crate::domain::{Millis, StationId};
+use crate::ocpp::frame::{Frame, MessageId, empty_object};
 
 /// How long a connection may take to come up, and a frame to be taken off our hands.
 const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
@@ -193,12 +195,18 @@ impl Life {
                 Some(Input::Closed { why: "the station hung up".to_owned() })
             }
             Output::Call { id, action, payload } => {
-                self.send(frame(&(2, id, action, payload))).await
+                let action = action.to_owned();
+                let payload = raw(&payload);
+                self.send(&Frame::Call { id: message_id(id), action, payload }).await
             }
-            Output::Answer { id, payload } => self.send(frame(&(3, id, payload))).await,
+            Output::Answer { id, payload } => {
+                let payload = raw(&payload);
+                self.send(&Frame::Result { id: message_id(id), payload }).await
+            }
             Output::Refuse { id, code, description } => {
-                let details = serde_json::Map::new();
-                self.send(frame(&(4, id, code, description, details))).await
+                let (code, description) = (code.to_owned(), description.to_owned());
+                let (id, details) = (message_id(id), empty_object());
+                self.send(&Frame::Error { id, code, description, details }).await
             }
             Output::Report(event) => {
                 self.tell(event).await;
@@ -231,9 +239,9 @@ impl Life {
         }
     }
 
-    async fn send(&mut self, text: String) -> Option<Input> {
+    async fn send(&mut self, frame: &Frame) -> Option<Input> {
         let socket = self.socket.as_mut()?;
-        let sending = socket.send(Message::text(text));
+        let sending = socket.send(Message::text(frame.write()));
         let why = match tokio::time::timeout(SOCKET_PATIENCE, sending).await {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.to_string(),
@@ -262,7 +270,7 @@ async fn hear(socket: &mut Option<Socket>) -> Input {
     let Some(stream) = socket else { return std::future::pending().await };
     let why = loop {
         match stream.next().await {
-            Some(Ok(Message::Text(text))) => match parse(&text) {
+            Some(Ok(Message::Text(text))) => match heard(&text) {
                 Some(input) => return input,
                 None => break "the server sent what is no OCPP frame".to_owned(),
             },
@@ -284,20 +292,26 @@ fn closing_words(frame: Option<tokio_tungstenite::tungstenite::protocol::CloseFr
     }
 }
 
-fn frame(parts: &impl serde::Serialize) -> String {
-    // Numbers, texts and JSON values: nothing that serde_json can refuse.
-    serde_json::to_string(parts).unwrap_or_default()
+fn raw(payload: &Value) -> Box<RawValue> {
+    // A JSON value is JSON: the way out is for the types only.
+    to_raw_value(payload).unwrap_or_else(|_| empty_object())
 }
 
-/// OCPP-J 1.6 §4.2: `[2, id, action, payload]`, `[3, id, payload]`, `[4, id, code, description, details]`.
-fn parse(text: &str) -> Option<Input> {
-    let Ok(Value::Array(parts)) = serde_json::from_str::<Value>(text) else { return None };
-    let word = |n: usize| parts.get(n).and_then(Value::as_str).map(str::to_owned);
-    let id = word(1)?;
-    match parts.first()?.as_u64()? {
-        2 => Some(Input::Call { id, action: word(2)?, payload: parts.get(3)?.clone() }),
-        3 => Some(Input::Answer { id, payload: parts.get(2)?.clone() }),
-        4 => Some(Input::Error { id, code: word(2)?, description: word(3).unwrap_or_default() }),
-        _ => None,
-    }
+fn message_id(id: String) -> MessageId {
+    MessageId::new(id).unwrap_or_else(MessageId::unreadable)
+}
+
+fn heard(text: &str) -> Option<Input> {
+    let value = |payload: Box<RawValue>| serde_json::from_str(payload.get()).ok();
+    Some(match Frame::parse(text).ok()? {
+        Frame::Call { id, action, payload } => {
+            Input::Call { id: id.to_string(), action, payload: value(payload)? }
+        }
+        Frame::Result { id, payload } => {
+            Input::Answer { id: id.to_string(), payload: value(payload)? }
+        }
+        Frame::Error { id, code, description, .. } => {
+            Input::Error { id: id.to_string(), code, description }
+        }
+    })
 }
