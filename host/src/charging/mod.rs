@@ -1,1 +1,143 @@
-//! The life of a charging session as a pure state machine. Knows no store, no socket and no clock.
+//! The life of a charging session as a pure state machine. Knows no store, no socket, no clock and no protocol.
+//!
+//! Every step takes what was reported and gives what is now true. Whoever calls keeps the result.
+
+mod register;
+
+pub use register::newest_register;
+
+use crate::domain::{
+    ConnectorId, Decision, Ending, MeterReading, MilliwattHours, Pseudonym, Session, SessionId,
+    Stamp, StationId,
+};
+
+/// A reported start, with what the policies said of it.
+#[derive(Debug)]
+pub struct Started {
+    pub id: SessionId,
+    pub station: StationId,
+    pub connector: ConnectorId,
+    pub protocol: &'static str,
+    pub transaction: String,
+    pub token: Pseudonym,
+    pub decision: Decision,
+    pub stamp: Stamp,
+    pub meter: MilliwattHours,
+}
+
+/// A start is always a session, permitted or not: the station reports what happened.
+pub fn start(report: Started) -> Session {
+    Session {
+        id: report.id,
+        station: report.station,
+        connector: report.connector,
+        protocol: report.protocol.to_owned(),
+        transaction: report.transaction,
+        token: report.token,
+        decision: report.decision,
+        started: report.stamp,
+        meter_start: report.meter,
+        last_reading: None,
+        ended: None,
+    }
+}
+
+/// Takes the newest register value into account. `false` when nothing changed: the session has ended, or the
+/// readings hold no register value newer than the one known.
+pub fn meter(session: &mut Session, readings: &[MeterReading], stamp: Stamp) -> bool {
+    let Some((at, energy)) = newest_register(readings) else { return false };
+    let at = at.unwrap_or(stamp.received);
+    let is_old = session.last_reading.is_some_and(|(known, _)| at < known);
+    if !session.is_active() || is_old {
+        return false;
+    }
+    session.last_reading = Some((at, energy));
+    true
+}
+
+/// What a stop did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It ended the session.
+    Now,
+    /// The session had ended before: a repeated stop changes nothing, not even when it says something else.
+    Before,
+}
+
+/// Ends a session.
+pub fn stop(session: &mut Session, ending: Ending) -> Stopped {
+    if session.ended.is_some() {
+        return Stopped::Before;
+    }
+    session.ended = Some(ending);
+    Stopped::Now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Millis, Sample, Verdict};
+
+    fn session() -> Session {
+        start(Started {
+            id: SessionId::new(7).unwrap(),
+            station: StationId::new("CS1").unwrap(),
+            connector: ConnectorId(1),
+            protocol: "ocpp1.6",
+            transaction: "7".into(),
+            token: Pseudonym("p".into()),
+            decision: Decision {
+                verdict: Verdict::Permit(Default::default()),
+                decided_by: None,
+                why: String::new(),
+                opinions: vec![],
+            },
+            stamp: Stamp::here(Millis(1_000)),
+            meter: MilliwattHours::from_wh(100),
+        })
+    }
+
+    fn reading(at: u64, wh: &str) -> MeterReading {
+        let sample = Sample {
+            value: wh.into(),
+            measurand: None,
+            unit: None,
+            phase: None,
+            context: None,
+            location: None,
+        };
+        MeterReading { at: Some(Millis(at)), samples: vec![sample] }
+    }
+
+    fn ending(wh: i64) -> Ending {
+        let stamp = Stamp::here(Millis(9_000));
+        Ending { stamp, meter_stop: MilliwattHours::from_wh(wh), reason: None, token: None }
+    }
+
+    #[test]
+    fn energy_grows_with_the_register_and_is_settled_by_the_stop() {
+        let mut s = session();
+        assert_eq!(s.energy(), MilliwattHours(0));
+        assert!(meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(2_000))));
+        assert_eq!(s.energy(), MilliwattHours::from_wh(250));
+        assert_eq!(stop(&mut s, ending(600)), Stopped::Now);
+        assert_eq!(s.energy(), MilliwattHours::from_wh(500));
+    }
+
+    #[test]
+    fn a_late_reading_does_not_turn_the_meter_back() {
+        let mut s = session();
+        assert!(meter(&mut s, &[reading(3_000, "400")], Stamp::here(Millis(3_000))));
+        assert!(!meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(4_000))));
+        assert_eq!(s.energy(), MilliwattHours::from_wh(300));
+    }
+
+    #[test]
+    fn the_first_stop_counts() {
+        let mut s = session();
+        stop(&mut s, ending(600));
+        assert_eq!(stop(&mut s, ending(900)), Stopped::Before);
+        assert_eq!(s.energy(), MilliwattHours::from_wh(500));
+        assert!(!meter(&mut s, &[reading(9_500, "999")], Stamp::here(Millis(9_500))));
+    }
+}

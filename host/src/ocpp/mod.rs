@@ -16,6 +16,8 @@ pub use frame::{BadFrame, Frame, MessageId};
 pub use request::{Answer, Boot, Call, ErrorCode, Fault, Request, Start, Status, Stop};
 pub use time::StationTime;
 
+use crate::domain::Millis;
+
 /// One version of OCPP as data and functions.
 #[derive(Debug)]
 pub struct Dialect {
@@ -25,8 +27,8 @@ pub struct Dialect {
     pub actions: &'static [Action],
     /// The typed view of a checked payload.
     pub decode: fn(&'static Action, &RawValue) -> Result<Request, Fault>,
-    /// The payload of a CALLRESULT.
-    pub encode: fn(&Answer) -> Result<Box<RawValue>, serde_json::Error>,
+    /// The payload of a CALLRESULT that is sent now.
+    pub encode: fn(&Answer, Millis) -> Result<Box<RawValue>, serde_json::Error>,
     /// How this version spells an error code.
     pub spell: fn(ErrorCode) -> &'static str,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Action, StationTime};
 use crate::domain::{
-    ConnectorId, IdToken, MeterReading, Millis, MilliwattHours, Refusal, SessionId, Verdict,
+    ConnectorId, IdToken, MeterReading, MilliwattHours, SessionId, Verdict,
 };
 
 /// A checked CALL of a station.
@@ -95,16 +95,6 @@ pub enum Answer {
     },
     /// The catalogue's reply to an action without a view of its own.
     Stock(&'static str),
-}
-
-impl Answer {
-    /// The refusal inside, if it is one.
-    pub fn refusal(verdict: &Verdict) -> Option<&Refusal> {
-        match verdict {
-            Verdict::Refuse(refusal) => Some(refusal),
-            Verdict::Permit(_) | Verdict::Pass => None,
-        }
-    }
 }
 
 /// The error codes of all versions (OCPP-J 1.6 table 7, OCPP-J 2.0.1 §4.3). Spelled by the dialect.

@@ -21,7 +21,7 @@ use super::{
     Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status, Stop,
 };
 use crate::domain::{
-    ConnectorId, IdToken, MeterReading, MilliwattHours, Refusal, Sample, SessionId, Verdict,
+    ConnectorId, IdToken, MeterReading, Millis, MilliwattHours, Refusal, Sample, SessionId, Verdict,
 };
 
 /// OCPP 1.6J as the house sees it.
@@ -81,14 +81,14 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
     })
 }
 
-fn encode(answer: &Answer) -> Result<Box<RawValue>, serde_json::Error> {
+fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Error> {
     match answer {
-        Answer::Boot { now, interval } => to_raw_value(&BootNotificationResponse {
+        Answer::Boot { interval } => to_raw_value(&BootNotificationResponse {
             current_time: now.to_utc(),
             interval: u32::try_from(interval.as_secs()).unwrap_or(u32::MAX),
             status: RegistrationStatus::Accepted,
         }),
-        Answer::Heartbeat { now } => {
+        Answer::Heartbeat => {
             to_raw_value(&HeartbeatResponse { current_time: now.to_utc() })
         }
         Answer::Noted => Ok(empty_object()),
@@ -257,7 +257,6 @@ impl From<MeterValue> for MeterReading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Millis;
 
     fn call(action: &str, payload: &str) -> Result<Request, Fault> {
         let payload = RawValue::from_string(payload.to_owned()).unwrap();
@@ -303,7 +302,7 @@ mod tests {
     fn refusals_keep_their_names_on_the_wire() {
         let status = |refusal| {
             let answer = Answer::Authorize { verdict: Verdict::Refuse(refusal) };
-            encode(&answer).unwrap().get().to_owned()
+            encode(&answer, Millis(0)).unwrap().get().to_owned()
         };
         assert_eq!(status(Refusal::Blocked), r#"{"idTagInfo":{"status":"Blocked"}}"#);
         assert_eq!(status(Refusal::Unknown), r#"{"idTagInfo":{"status":"Invalid"}}"#);

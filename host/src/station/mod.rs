@@ -1,1 +1,19 @@
-//! A station’s actor, which outlives its sockets.
+//! A station's actor, which outlives its sockets. Knows no engine, no plugin and no protocol version.
+//!
+//! - `machine` decides: sans-IO, `now` is an argument, one closed enum in, one out.
+//! - `actor` acts: the task that owns a machine, its socket and what is under way.
+//! - `door` lets sockets in; `registry` says which actor gets them: the newest authenticated connection wins.
+//!
+//! Invariant: nothing here waits for a station. A frame is sent and forgotten; an answer is an input.
+
+mod actor;
+mod commands;
+pub mod credentials;
+pub mod door;
+mod exchange;
+mod lookup;
+pub mod machine;
+pub mod registry;
+mod socket;
+
+pub use registry::{Command, CommandFailure, Live, Registry};

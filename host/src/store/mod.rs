@@ -1,1 +1,37 @@
-//! What survives a crash. Knows no socket, no plugin and no protocol.
+//! What survives a crash: records, the log of facts, and the one thread that writes them. Knows no socket, no plugin
+//! and no protocol.
+//!
+//! A [`Commit`] is plain data; [`Store::commit`] queues it for the committer, which checks what the commit relies on,
+//! numbers its facts, applies everything that waits in one batch, syncs once, and then answers.
+
+mod chunks;
+mod commit;
+mod committer;
+mod engine;
+mod errors;
+mod format;
+mod group;
+mod handle;
+mod keys;
+mod ledger;
+mod log;
+mod memory_engine;
+mod policy_records;
+mod pseudonyms;
+mod records;
+mod session_ids;
+mod sled_engine;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
+pub use committer::{Health, SOFT_SYNC};
+pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
+pub use errors::{OpenError, StoreError};
+pub use handle::Store;
+pub use keys::{All, Key, Scope, Table};
+pub use memory_engine::MemoryEngine;
+pub use records::{
+    LastSeen, OpenSession, PluginRecord, Record, SeenStart, StationSession, TokenName,
+};

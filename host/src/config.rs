@@ -1,0 +1,147 @@
+//! What an operator may set: command line over file over default, checked once. Knows no listener and no store.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Where stations connect unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
+
+/// Where the admin API listens unless told otherwise: this machine only.
+pub const DEFAULT_ADMIN: &str = "127.0.0.1:8081";
+
+/// Checked settings of one server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Everything that must survive: records, plugins, keys.
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    /// Stations that nobody registered may come in, without a password.
+    pub accept_unknown_stations: bool,
+    /// Told to stations in the answer to BootNotification.
+    pub heartbeat: Duration,
+    /// From the arrival of a message to the last word of the policies.
+    pub policy_deadline: Duration,
+    /// What a token gets about which no plugin has an opinion.
+    pub when_nobody_decides: DefaultVerdict,
+}
+
+/// See [`Config::when_nobody_decides`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultVerdict {
+    #[default]
+    Refuse,
+    Permit,
+}
+
+/// The file as written. Every member is optional; unknown ones are refused, because a misspelt limit is no limit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    accept_unknown_stations: Option<bool>,
+    heartbeat_seconds: Option<u32>,
+    policy_deadline_ms: Option<u32>,
+    when_nobody_decides: Option<DefaultVerdict>,
+}
+
+/// What the command line says.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    pub data: Option<PathBuf>,
+    pub listen: Option<SocketAddr>,
+    pub admin: Option<SocketAddr>,
+    pub accept_unknown_stations: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {source}")]
+    Malformed { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("no data directory: give --data DIR, or `data = \"DIR\"` in the configuration file")]
+    NoData,
+    #[error("`{name}` must be between {least} and {most}")]
+    OutOfRange { name: &'static str, least: u32, most: u32 },
+}
+
+impl Config {
+    /// Reads the file, if one is named, and lets the command line have the last word.
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let text = match file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?,
+        };
+        let file: File = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+            path: file.unwrap_or(Path::new("configuration")).to_owned(),
+            source: Box::new(source),
+        })?;
+        let fallback = |text: &str, port| {
+            text.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        Ok(Self {
+            data: overrides.data.or(file.data).ok_or(ConfigError::NoData)?,
+            listen: overrides.listen.or(file.listen).unwrap_or(fallback(DEFAULT_LISTEN, 8080)),
+            admin: overrides.admin.or(file.admin).unwrap_or(fallback(DEFAULT_ADMIN, 8081)),
+            accept_unknown_stations: overrides.accept_unknown_stations
+                || file.accept_unknown_stations.unwrap_or(false),
+            heartbeat: Duration::from_secs(
+                within("heartbeat-seconds", file.heartbeat_seconds.unwrap_or(300), 10, 86_400)?.into(),
+            ),
+            // Stations give up on an answer after 30 s or so; an answer after 5 s is late for a driver.
+            policy_deadline: Duration::from_millis(
+                within("policy-deadline-ms", file.policy_deadline_ms.unwrap_or(3_000), 10, 20_000)?
+                    .into(),
+            ),
+            when_nobody_decides: file.when_nobody_decides.unwrap_or_default(),
+        })
+    }
+}
+
+fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::OutOfRange { name, least, most })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, overrides: Overrides) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plugpoint.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path), overrides)
+    }
+
+    #[test]
+    fn the_command_line_has_the_last_word() {
+        let overrides =
+            Overrides { listen: "127.0.0.1:9000".parse().ok(), ..Overrides::default() };
+        let text = "data = \"/srv/pp\"\nlisten = \"0.0.0.0:1\"\nheartbeat-seconds = 60\n";
+        let config = load(text, overrides).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
+        assert_eq!(config.heartbeat, Duration::from_secs(60));
+        assert_eq!(config.when_nobody_decides, DefaultVerdict::Refuse);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_name() {
+        let says = |text| load(text, Overrides::default()).unwrap_err().to_string();
+        assert!(says("").contains("--data DIR"));
+        assert!(says("data = \"d\"\nheartbeat = 5\n").contains("unknown field `heartbeat`"));
+        assert!(says("data = \"d\"\nheartbeat-seconds = 5\n").contains("between 10 and 86400"));
+    }
+}

@@ -1,0 +1,262 @@
+//! The task of one station: carries out what its machine asks for. Decides nothing; knows no message.
+//!
+//! One loop, one source of inputs each for letters, the socket, what is under way and the deadline. Policies and
+//! commits are polled beside the socket, never awaited in line: frames are read while a plugin thinks.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use super::commands::CommandId;
+use super::lookup::look;
+use super::machine::{Input, Link, Machine, Manners, Now, Output};
+use super::registry::{Command, CommandFailure, LiveCell, Registry};
+use super::socket::{Parting, Socket, SocketEvent};
+use crate::domain::{Millis, StationId};
+use crate::ocpp::Dialect;
+use crate::policy::Policies;
+use crate::store::Store;
+
+/// How long an actor stays after its station went away: most come back at once, and their calls go on meanwhile.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// What all actors work with.
+#[derive(Clone)]
+pub struct Rim {
+    pub store: Store,
+    pub policies: Arc<Policies>,
+    pub manners: Manners,
+}
+
+/// What reaches an actor from outside its socket.
+pub(super) enum Letter {
+    Link { socket: Box<Socket>, dialect: &'static Dialect, peer: SocketAddr },
+    Command(Box<Command>, Answer),
+}
+
+type Answer = oneshot::Sender<Result<Box<RawValue>, CommandFailure>>;
+
+/// What can end a wait.
+enum Event {
+    Letter(Option<Letter>),
+    Socket(SocketEvent),
+    /// `None` from a note that nobody waits for.
+    Work(Option<Input>),
+    Deadline,
+    Lingered,
+}
+
+/// The time of this process: the one place where stations' actors read a clock.
+pub(super) fn now() -> Now {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    Now { wall, steady: Instant::now() }
+}
+
+/// See the module.
+pub(super) struct Actor {
+    station: StationId,
+    registry: Registry,
+    machine: Machine,
+    socket: Option<Socket>,
+    inbox: mpsc::Receiver<Letter>,
+    work: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+    answers: HashMap<CommandId, Answer>,
+    commands_seen: u64,
+    live: Arc<LiveCell>,
+    store: Store,
+    policies: Arc<Policies>,
+}
+
+impl Actor {
+    pub(super) fn new(
+        station: StationId,
+        registry: Registry,
+        inbox: mpsc::Receiver<Letter>,
+        live: Arc<LiveCell>,
+        rim: &Rim,
+    ) -> Self {
+        // Low bits of the clock tell this actor's message ids from those of the one before it.
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+        let salt = now().wall.0 as u32;
+        Self {
+            machine: Machine::new(station.clone(), rim.manners, salt),
+            station,
+            registry,
+            socket: None,
+            inbox,
+            work: FuturesUnordered::new(),
+            answers: HashMap::new(),
+            commands_seen: 0,
+            live,
+            store: rim.store.clone(),
+            policies: rim.policies.clone(),
+        }
+    }
+
+    /// Runs until the station has been away for a while, or the server stops.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.next_event().await {
+                Event::Letter(Some(letter)) => self.letter(letter),
+                Event::Letter(None) => return self.drain().await,
+                Event::Socket(event) => self.socket_event(event),
+                Event::Work(Some(input)) => self.machine.handle(now(), input),
+                Event::Work(None) => {}
+                Event::Deadline => self.machine.handle(now(), Input::Timer),
+                Event::Lingered => {
+                    if self.registry.retire(&self.station, &self.inbox) {
+                        return;
+                    }
+                }
+            }
+            self.carry_out();
+        }
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let is_idle = self.machine.is_idle() && self.work.is_empty();
+        let wake = self.machine.deadline().unwrap_or_else(|| Instant::now() + LINGER);
+        let has_deadline = self.machine.deadline().is_some();
+        let socket = async {
+            match &mut self.socket {
+                Some(socket) => socket.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let timer = pin!(tokio::time::sleep_until(wake.into()));
+        tokio::select! {
+            letter = self.inbox.recv() => Event::Letter(letter),
+            Some(input) = self.work.next() => Event::Work(input),
+            event = socket => Event::Socket(event),
+            () = timer, if has_deadline || is_idle => {
+                if has_deadline { Event::Deadline } else { Event::Lingered }
+            }
+        }
+    }
+
+    fn letter(&mut self, letter: Letter) {
+        match letter {
+            Letter::Link { socket, dialect, peer } => {
+                if let Some(old) = self.socket.replace(*socket) {
+                    old.part(Parting::Replaced);
+                }
+                info!(station = %self.station, %peer, protocol = dialect.subprotocol, "connected");
+                let link = Link { dialect, peer: peer.to_string() };
+                self.machine.handle(now(), Input::Linked(link));
+            }
+            Letter::Command(command, answer) => {
+                self.commands_seen += 1;
+                let id = CommandId(self.commands_seen);
+                self.answers.insert(id, answer);
+                self.machine.handle(now(), Input::Command(id, *command));
+            }
+        }
+    }
+
+    fn socket_event(&mut self, event: SocketEvent) {
+        let now = now();
+        self.live.heard(now.wall);
+        match event {
+            SocketEvent::Text(text) => self.machine.handle(now, Input::Text(text)),
+            SocketEvent::Heard => self.machine.handle(now, Input::Heard),
+            SocketEvent::Closed(why) => {
+                self.socket = None;
+                self.lost(why);
+            }
+            SocketEvent::Misused(parting, why) => {
+                warn!(station = %self.station, why, "hung up");
+                self.hang_up(parting, why.to_owned());
+            }
+        }
+    }
+
+    fn hang_up(&mut self, parting: Parting, why: String) {
+        if let Some(socket) = self.socket.take() {
+            socket.part(parting);
+            self.lost(why);
+        }
+    }
+
+    fn lost(&mut self, why: String) {
+        let now = now();
+        info!(station = %self.station, why, "disconnected");
+        self.live.gone(now.wall);
+        self.machine.handle(now, Input::Unlinked { why });
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Send(text) => {
+                    if let Some(socket) = &mut self.socket {
+                        socket.send(text);
+                    }
+                }
+                Output::Look(what) => {
+                    let (store, station) = (self.store.clone(), self.station.clone());
+                    self.begin(async move { Some(Input::Found(look(&store, &station, what).await)) });
+                }
+                Output::Ask(ask, deadline) => {
+                    let policies = self.policies.clone();
+                    self.begin(async move {
+                        let (decision, effects) = policies.authorize(&ask, deadline.into()).await;
+                        Some(Input::Decided(decision, effects))
+                    });
+                }
+                Output::Commit(commit) => {
+                    let committed = self.store.commit(commit);
+                    self.begin(async move { Some(Input::Committed(committed.await)) });
+                }
+                Output::Note(commit) => self.note(commit),
+                Output::Settle(id, result) => {
+                    if let Some(answer) = self.answers.remove(&id) {
+                        // Whoever asked may have given up.
+                        let _ = answer.send(result);
+                    }
+                }
+                Output::HangUp(why) => self.hang_up(Parting::Silent, why.to_owned()),
+                Output::Warn(what) => warn!(station = %self.station, "{what}"),
+            }
+        }
+    }
+
+    fn note(&mut self, commit: crate::store::Commit) {
+        let committed = self.store.commit(commit);
+        let station = self.station.clone();
+        self.begin(async move {
+            if let Err(error) = committed.await {
+                warn!(%station, %error, "a note is not on record");
+            }
+            None
+        });
+    }
+
+    fn begin(&mut self, work: impl Future<Output = Option<Input>> + Send + 'static) {
+        self.work.push(Box::pin(work));
+    }
+
+    /// The server stops: no new frame is read; what was begun reaches the records and the station.
+    async fn drain(mut self) {
+        while !self.machine.is_settled() {
+            let Some(input) = self.work.next().await else { break };
+            if let Some(input) = input {
+                self.machine.handle(now(), input);
+            }
+            self.carry_out();
+        }
+        self.hang_up(Parting::ShuttingDown, "the server stops".to_owned());
+        self.carry_out();
+        while self.work.next().await.is_some() {}
+        debug!(station = %self.station, "drained");
+    }
+}

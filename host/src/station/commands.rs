@@ -1,0 +1,117 @@
+//! Our CALLs to one station: one open, a few waiting, each with a deadline. Knows no socket and no clock.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+
+use super::registry::{Command, CommandFailure};
+use crate::ocpp::{Frame, MessageId};
+
+/// Commands that may wait for one station.
+pub const MAX_WAITING_COMMANDS: usize = 16;
+
+/// Names a command between actor and machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CommandId(pub u64);
+
+/// The end of a command.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) id: CommandId,
+    pub(super) action: String,
+    pub(super) result: Result<Box<RawValue>, CommandFailure>,
+}
+
+struct Pending {
+    id: CommandId,
+    command: Command,
+    deadline: Instant,
+}
+
+impl Pending {
+    fn end(self, result: Result<Box<RawValue>, CommandFailure>) -> Settled {
+        Settled { id: self.id, action: self.command.action, result }
+    }
+}
+
+/// The commands of one station.
+pub(super) struct Commands {
+    salt: u32,
+    sent: u64,
+    open: Option<(MessageId, Pending)>,
+    waiting: VecDeque<Pending>,
+}
+
+impl Commands {
+    pub(super) fn new(salt: u32) -> Self {
+        Self { salt, sent: 0, open: None, waiting: VecDeque::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_none() && self.waiting.is_empty()
+    }
+
+    /// The next moment at which [`Self::expire`] has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let open = self.open.as_ref().map(|(_, pending)| pending.deadline);
+        self.waiting.iter().map(|pending| pending.deadline).chain(open).min()
+    }
+
+    /// Queues a command, or says at once that there is no room.
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        id: CommandId,
+        command: Command,
+    ) -> Result<(), Settled> {
+        let deadline = now + command.timeout;
+        let pending = Pending { id, command, deadline };
+        if self.waiting.len() >= MAX_WAITING_COMMANDS {
+            return Err(pending.end(Err(CommandFailure::Busy)));
+        }
+        self.waiting.push_back(pending);
+        Ok(())
+    }
+
+    /// The frame to send now, if no call is open and a command waits.
+    pub(super) fn next_call(&mut self) -> Option<Frame> {
+        if self.open.is_some() {
+            return None;
+        }
+        let pending = self.waiting.pop_front()?;
+        self.sent += 1;
+        let id = MessageId::new(format!("{:08x}-{}", self.salt, self.sent))?;
+        let Command { action, payload, .. } = &pending.command;
+        let frame =
+            Frame::Call { id: id.clone(), action: action.clone(), payload: payload.clone() };
+        self.open = Some((id, pending));
+        Some(frame)
+    }
+
+    /// The end of the open call, if that is what was answered.
+    pub(super) fn answered(
+        &mut self,
+        id: &MessageId,
+        result: Result<Box<RawValue>, CommandFailure>,
+    ) -> Option<Settled> {
+        let (_, pending) = self.open.take_if(|(open, _)| open == id)?;
+        Some(pending.end(result))
+    }
+
+    /// Ends what has waited too long, for an answer or for its turn.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Settled> {
+        let open = self.open.take_if(|(_, pending)| pending.deadline <= now).map(|(_, p)| p);
+        let (late, kept) =
+            self.waiting.drain(..).partition::<Vec<_>, _>(|pending| pending.deadline <= now);
+        self.waiting = kept.into();
+        open.into_iter().chain(late).map(|p| p.end(Err(CommandFailure::TimedOut))).collect()
+    }
+
+    /// Ends everything: what was sent may or may not have been done, what was not sent was not.
+    pub(super) fn disconnect(&mut self) -> Vec<Settled> {
+        let open = self.open.take().map(|(_, p)| p.end(Err(CommandFailure::Disconnected)));
+        let waiting = self.waiting.drain(..).map(|p| p.end(Err(CommandFailure::Offline)));
+        open.into_iter().chain(waiting).collect()
+    }
+}

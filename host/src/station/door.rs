@@ -1,0 +1,310 @@
+//! The station listener: HTTP upgrades in, connections for the registry out. Knows no OCPP message.
+//!
+//! Who may come in is decided here and only here. Every refusal names the station and the reason in the log, and
+//! tells the station no more than it needs.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::credentials::{Credentials, Proof, read_basic};
+use super::registry::{Arrival, Registry};
+use super::socket::{Parting, Socket, derive_accept_key};
+use crate::domain::{Millis, StationId, StationRecord};
+use crate::ocpp::{DIALECTS, Dialect};
+use crate::store::{Commit, Expect, Store, StoreError};
+
+/// Connections that may be on their way through the door. More wait in the listener's backlog.
+const MAX_KNOCKING: usize = 1024;
+
+/// From the first byte to the end of the request's head.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 16 << 10;
+
+/// See the module.
+pub struct Door {
+    pub store: Store,
+    pub registry: Registry,
+    pub credentials: Credentials,
+    /// Stations that nobody registered may come in, without a password.
+    pub accept_unknown: bool,
+}
+
+/// What a request asks for, as far as its head tells.
+#[derive(Debug)]
+struct Knock {
+    station: StationId,
+    password: Option<Vec<u8>>,
+    /// `None`: no subprotocol in common.
+    dialect: Option<&'static Dialect>,
+    accept_key: String,
+}
+
+/// Why a request does not come in.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("stations connect to /ocpp/<station id>")]
+    NoSuchPath,
+    #[error("this is a WebSocket endpoint for charging stations")]
+    NotWebSocket,
+    #[error("the user name must be the station's id, and the header `Basic`")]
+    BadAuthorization,
+    #[error("the station is not known")]
+    Unknown,
+    #[error("the password is wrong or missing")]
+    WrongPassword,
+    #[error("the records cannot be read or written")]
+    Records(#[from] StoreError),
+}
+
+impl Refusal {
+    fn response(&self) -> Response<Full<Bytes>> {
+        let status = match self {
+            Self::NoSuchPath | Self::Unknown => StatusCode::NOT_FOUND,
+            Self::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::BadAuthorization | Self::WrongPassword => StatusCode::UNAUTHORIZED,
+            Self::Records(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = Response::new(Full::from(format!("{self}\n")));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                let realm = HeaderValue::from_static("Basic realm=\"ocpp\"");
+                headers.insert(WWW_AUTHENTICATE, realm);
+            }
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl Door {
+    /// Lets stations in until told to stop.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let knocking = Arc::new(Semaphore::new(MAX_KNOCKING));
+        loop {
+            let Ok(turn) = knocking.clone().acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: give connections time to end.
+                    warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let door = self.clone();
+            tokio::spawn(async move {
+                door.greet(stream, peer).await;
+                drop(turn);
+            });
+        }
+    }
+
+    async fn greet(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // Answers are small and somebody waits at the station.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| {
+            let door = self.clone();
+            async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
+        });
+        let served = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_LIMIT)
+            .max_buf_size(MAX_HEAD)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await;
+        if let Err(error) = served {
+            info!(%peer, %error, "a connection did not get through the door");
+        }
+    }
+
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let admitted = match read_knock(&path, request.headers()) {
+            Ok(knock) => self.admit(&knock).await.map(|proof| (knock, proof)),
+            Err(refusal) => Err(refusal),
+        };
+        let (knock, proof) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let station = station_of(&path).map_or_else(String::new, |id| id.to_string());
+                warn!(station, %peer, path, reason = %refusal, "refused at the door");
+                return refusal.response();
+            }
+        };
+        let response = switching(&knock);
+        let registry = self.registry.clone();
+        tokio::spawn(async move {
+            match hyper::upgrade::on(&mut request).await {
+                Ok(upgraded) => hand_over(upgraded, &registry, knock, proof, peer).await,
+                Err(error) => info!(station = %knock.station, %peer, %error, "no upgrade"),
+            }
+        });
+        response
+    }
+
+    /// How the station proved itself, if it may come in at all.
+    async fn admit(&self, knock: &Knock) -> Result<Proof, Refusal> {
+        let Some(record) = self.store.read::<StationRecord>(&knock.station)? else {
+            return if self.accept_unknown {
+                self.register(&knock.station).await?;
+                Ok(Proof::Name)
+            } else {
+                Err(Refusal::Unknown)
+            };
+        };
+        let Some(hash) = record.value.password_hash else { return Ok(Proof::Name) };
+        let password = knock.password.as_deref().ok_or(Refusal::WrongPassword)?;
+        if self.credentials.verify(&knock.station, password, &hash).await {
+            Ok(Proof::Password)
+        } else {
+            Err(Refusal::WrongPassword)
+        }
+    }
+
+    async fn register(&self, station: &StationId) -> Result<(), StoreError> {
+        let record =
+            StationRecord { first_seen: Some(super::actor::now().wall), ..Default::default() };
+        let mut commit = Commit::new();
+        commit.put(station, &record, Expect::Absent).synced();
+        match self.store.commit(commit).await {
+            // Somebody else registered it in the same moment.
+            Ok(_) | Err(crate::store::CommitError::Conflict(_)) => Ok(()),
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+}
+
+/// `/ocpp/<station id>`, with any number of slashes, percent-encoded where needed.
+fn station_of(path: &str) -> Option<StationId> {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let (first, last) = (segments.next()?, segments.next_back()?);
+    if first != "ocpp" {
+        return None;
+    }
+    StationId::new(&percent_decode_str(last).decode_utf8().ok()?).ok()
+}
+
+fn read_knock(path: &str, headers: &HeaderMap) -> Result<Knock, Refusal> {
+    let station = station_of(path).ok_or(Refusal::NoSuchPath)?;
+    let says = |name, word: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    let key = headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::NotWebSocket)?;
+    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") || !says(SEC_WEBSOCKET_VERSION, "13")
+    {
+        return Err(Refusal::NotWebSocket);
+    }
+    let password = match headers.get(AUTHORIZATION) {
+        None => None,
+        Some(header) => {
+            let (user, password) =
+                read_basic(header.as_bytes()).ok_or(Refusal::BadAuthorization)?;
+            if user != station.as_str().as_bytes() {
+                return Err(Refusal::BadAuthorization);
+            }
+            Some(password)
+        }
+    };
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered: Vec<&str> = offered
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(str::trim))
+        .collect();
+    Ok(Knock {
+        station,
+        password,
+        dialect: Dialect::choose(offered.iter().copied()),
+        accept_key: derive_accept_key(key.as_bytes()),
+    })
+}
+
+/// Without a common subprotocol the handshake is completed without one and the connection then closed
+/// (OCPP-J 1.6 §3.1.2): the close frame can say why, an HTTP error cannot.
+fn switching(knock: &Knock) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::from_str(&knock.accept_key) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(dialect) = knock.dialect {
+        let name = HeaderValue::from_static(dialect.subprotocol);
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
+    }
+    response
+}
+
+async fn hand_over(
+    upgraded: hyper::upgrade::Upgraded,
+    registry: &Registry,
+    knock: Knock,
+    proof: Proof,
+    peer: SocketAddr,
+) {
+    let station = knock.station;
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
+    };
+    let socket = Socket::upgraded(parts.io.into_inner(), parts.read_buf).await;
+    let Some(dialect) = knock.dialect else {
+        let known: Vec<_> = DIALECTS.iter().map(|dialect| dialect.subprotocol).collect();
+        warn!(%station, %peer, ?known, "refused at the door: no subprotocol in common");
+        return socket.part(Parting::NoSubprotocol);
+    };
+    let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof };
+    if let Err((reason, socket)) = registry.arrive(arrival) {
+        warn!(%station, %peer, %reason, "turned away");
+        socket.part(Parting::ShuttingDown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_field_lead_to_the_station() {
+        let id = |path| station_of(path).map(|id| id.to_string());
+        assert_eq!(id("/ocpp/CS1").as_deref(), Some("CS1"));
+        assert_eq!(id("//ocpp///CS1/").as_deref(), Some("CS1"));
+        assert_eq!(id("/ocpp/a%20b").as_deref(), Some("a b"));
+        assert_eq!(id("/ocpp/tenant/CS1").as_deref(), Some("CS1"));
+        for bad in ["/", "/ocpp", "/CS1", "/ocpp/a%2Fb", "/ocpp/%00"] {
+            assert_eq!(id(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! One CALL of a station, from request to answer. Sans-IO; knows no frame, no socket, no engine and no plugin.
+//!
+//! The stages are *look* (what the records say), *ask* (what the policies say), *commit*, *answer*; a request passes
+//! those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
+
+use std::time::{Duration, Instant};
+
+use crate::charging::{self, Started, Stopped};
+use crate::domain::{
+    AuthorizeAsk, BootInfo, ConnectorId, ConnectorState, Decision, Effects, Ending, Fact, FactBody,
+    IdToken, MeterReading, Millis, MilliwattHours, Pseudonym, Purpose, Refusal, Session, SessionId,
+    Stamp, StationId, StationRecord, Verdict, Versioned,
+};
+use crate::ocpp::{
+    Action, Answer, Boot, Call, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status, Stop,
+};
+use crate::store::records::{OpenSession, SeenStart, StationSession, TokenName};
+use crate::store::{Commit, CommitError, Conflict, Expect, Receipt, StoreError};
+
+/// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
+const MAX_TRIES: u32 = 4;
+
+/// What the records are asked.
+#[derive(Debug)]
+pub enum Look {
+    Station,
+    /// The station, and the token's pseudonym.
+    Token(IdToken),
+    /// The same, and whether this start was reported before; a fresh session id in case it was not.
+    Start { token: IdToken, connector: ConnectorId, at: Millis, meter: MilliwattHours },
+    Session { session: Option<SessionId>, token: Option<IdToken> },
+}
+
+/// What the records say. One variant per [`Look`].
+#[derive(Debug)]
+pub enum Found {
+    Station(Versioned<StationRecord>),
+    Token { station: StationRecord, token: Named },
+    Start { station: StationRecord, token: Named, twin: Option<Twin>, fresh: SessionId },
+    Session { session: Option<Versioned<Session>>, token: Option<Named> },
+}
+
+/// A token as the records know it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub token: IdToken,
+    pub pseudonym: Pseudonym,
+    /// The way back from the pseudonym to the token is on record.
+    pub is_recorded: bool,
+}
+
+/// A start with the same content, and the session that came of it.
+#[derive(Debug)]
+pub struct Twin {
+    pub revision: u64,
+    pub session: Session,
+}
+
+/// What an exchange needs next.
+pub(super) enum Step {
+    Look(Look),
+    Ask(Box<AuthorizeAsk>, Instant),
+    Commit(Commit),
+    Done(Result<Answer, Fault>),
+}
+
+/// An answer that may not leave before its commit. Only a receipt opens it.
+struct Sealed(Answer);
+
+impl Sealed {
+    fn open(self, _durable: &Receipt) -> Answer {
+        self.0
+    }
+}
+
+/// Why the policies were asked: what becomes of their decision.
+#[derive(Clone)]
+enum Grounds {
+    Authorize(Named),
+    Start { token: Named, id: SessionId, twin_revision: Option<u64> },
+}
+
+enum Stage {
+    Looking,
+    Asking(Grounds),
+    /// Keeps what was asked, if anything was: a decision whose grounds have moved is asked for again.
+    Committing(Sealed, Option<Grounds>),
+    Over,
+}
+
+/// See the module.
+pub(super) struct Exchange {
+    station: StationId,
+    dialect: &'static Dialect,
+    action: &'static Action,
+    request: Request,
+    raw: String,
+    received: Millis,
+    deadline: Instant,
+    heartbeat: Duration,
+    ask: Option<Box<AuthorizeAsk>>,
+    stage: Stage,
+    tries: u32,
+}
+
+impl Exchange {
+    pub(super) fn begin(
+        station: StationId,
+        dialect: &'static Dialect,
+        call: Call,
+        raw: String,
+        received: Millis,
+        deadline: Instant,
+        heartbeat: Duration,
+    ) -> (Self, Step) {
+        let mut exchange = Self {
+            station,
+            dialect,
+            action: call.action,
+            request: call.request,
+            raw,
+            received,
+            deadline,
+            heartbeat,
+            ask: None,
+            stage: Stage::Over,
+            tries: 0,
+        };
+        let step = exchange.take_up();
+        (exchange, step)
+    }
+
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    pub(super) fn action(&self) -> &'static str {
+        self.action.name
+    }
+
+    /// The first step, also when everything has to be looked at again.
+    fn take_up(&mut self) -> Step {
+        self.tries += 1;
+        let look = match &self.request {
+            Request::Heartbeat => return self.done(Answer::Heartbeat),
+            Request::Status(status) => {
+                let commit = self.status(status);
+                return self.commit(commit, Answer::Noted, None);
+            }
+            Request::Other => {
+                let mut commit = Commit::new();
+                let body = FactBody::Other { action: self.action.name.to_owned() };
+                commit.fact(self.fact(None, body), Some(self.raw.clone()));
+                return self.commit(commit, Answer::Stock(self.action.reply), None);
+            }
+            Request::Boot(_) => Look::Station,
+            Request::Authorize { token } => Look::Token(token.clone()),
+            Request::Start(start) => Look::Start {
+                token: start.token.clone(),
+                connector: start.connector,
+                at: start.at.millis.unwrap_or_default(),
+                meter: start.meter,
+            },
+            Request::Meter { session, .. } => Look::Session { session: *session, token: None },
+            Request::Stop(stop) => {
+                Look::Session { session: stop.session, token: stop.token.clone() }
+            }
+        };
+        self.stage = Stage::Looking;
+        Step::Look(look)
+    }
+
+    pub(super) fn found(&mut self, found: Result<Found, StoreError>) -> Step {
+        if !matches!(self.stage, Stage::Looking) {
+            return self.lost_thread();
+        }
+        let Ok(found) = found else {
+            return self.fail(ErrorCode::InternalError, "the records cannot be read: try again");
+        };
+        match (&self.request, found) {
+            (Request::Boot(boot), Found::Station(station)) => {
+                let commit = self.boot(boot, station);
+                self.commit(commit, Answer::Boot { interval: self.heartbeat }, None)
+            }
+            (Request::Authorize { .. }, Found::Token { station, token }) => {
+                self.ask(station, Grounds::Authorize(token))
+            }
+            (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
+                Some(Twin { session, .. }) if session.is_active() => self.done(Answer::Started {
+                    session: session.id,
+                    verdict: session.decision.verdict,
+                }),
+                twin => {
+                    let twin_revision = twin.map(|twin| twin.revision);
+                    self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
+                }
+            },
+            (Request::Meter { connector, readings, .. }, Found::Session { session, .. }) => {
+                let commit = self.meter(*connector, session, readings);
+                self.commit(commit, Answer::Noted, None)
+            }
+            (Request::Stop(stop), Found::Session { session, token }) => {
+                match self.stop(stop, session, token) {
+                    Some(commit) => self.commit(commit, Answer::Noted, None),
+                    None => self.done(Answer::Noted),
+                }
+            }
+            _ => self.lost_thread(),
+        }
+    }
+
+    pub(super) fn decided(&mut self, decision: Decision, effects: Effects) -> Step {
+        let Stage::Asking(grounds) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return self.lost_thread();
+        };
+        let verdict = decision.verdict.clone();
+        let mut commit = Commit::new();
+        let answer = match (&self.request, &grounds) {
+            (Request::Authorize { .. }, Grounds::Authorize(token)) => {
+                self.authorized(&mut commit, token, decision);
+                Answer::Authorize { verdict }
+            }
+            (Request::Start(start), Grounds::Start { token, id, twin_revision }) => {
+                self.started(&mut commit, start, token, *id, *twin_revision, decision);
+                Answer::Started { session: *id, verdict }
+            }
+            _ => return self.lost_thread(),
+        };
+        commit.effects(effects);
+        self.commit(commit, answer, Some(grounds))
+    }
+
+    pub(super) fn committed(&mut self, result: Result<Receipt, CommitError>) -> Step {
+        let Stage::Committing(sealed, grounds) = std::mem::replace(&mut self.stage, Stage::Over)
+        else {
+            return self.lost_thread();
+        };
+        match result {
+            Ok(receipt) => self.done(sealed.open(&receipt)),
+            Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
+                match (conflict, grounds, self.ask.clone()) {
+                    (Conflict::Effects, Some(grounds), Some(ask)) => {
+                        self.tries += 1;
+                        self.stage = Stage::Asking(grounds);
+                        Step::Ask(ask, self.deadline)
+                    }
+                    _ => self.take_up(),
+                }
+            }
+            // The policies' own state moves too fast: what happened is recorded all the same, and refused.
+            Err(CommitError::Conflict(Conflict::Effects)) if grounds.is_some() && self.tries == MAX_TRIES => {
+                self.tries += 1;
+                self.stage = grounds.map_or(Stage::Over, Stage::Asking);
+                let why = "the policies' state changed during every attempt".to_owned();
+                let verdict = Verdict::Refuse(Refusal::Other("contended".to_owned()));
+                let decision = Decision { verdict, decided_by: None, why, opinions: Vec::new() };
+                self.decided(decision, Effects::default())
+            }
+            Err(CommitError::Conflict(_) | CommitError::Overloaded) => {
+                self.fail(ErrorCode::GenericError, "the server is busy: try again")
+            }
+            Err(CommitError::Unavailable) => {
+                self.fail(ErrorCode::InternalError, "the server cannot keep records: try again later")
+            }
+        }
+    }
+
+    fn ask(&mut self, station: StationRecord, grounds: Grounds) -> Step {
+        let (purpose, token, connector, session, at) = match (&self.request, &grounds) {
+            (Request::Start(start), Grounds::Start { token, id, .. }) => {
+                (Purpose::Start, token, Some(start.connector), Some(*id), Some(start.at))
+            }
+            (_, Grounds::Authorize(token) | Grounds::Start { token, .. }) => {
+                (Purpose::Authorize, token, None, None, None)
+            }
+        };
+        let (vendor, model) = station.boot.map(|boot| (boot.vendor, boot.model)).unzip();
+        let ask = Box::new(AuthorizeAsk {
+            station: self.station.clone(),
+            protocol: self.dialect.subprotocol,
+            vendor,
+            model,
+            zone: station.zone.unwrap_or_else(|| "UTC".to_owned()),
+            tags: station.tags,
+            connector,
+            session,
+            stamp: self.stamp(at),
+            offline: false,
+            purpose,
+            token: token.token.clone(),
+        });
+        self.ask = Some(ask.clone());
+        self.stage = Stage::Asking(grounds);
+        Step::Ask(ask, self.deadline)
+    }
+
+    fn boot(&self, boot: &Boot, station: Versioned<StationRecord>) -> Commit {
+        let info = BootInfo {
+            vendor: boot.vendor.clone(),
+            model: boot.model.clone(),
+            serial: boot.serial.clone(),
+            firmware: boot.firmware.clone(),
+            at: self.received,
+        };
+        let mut record = station.value;
+        record.boot = Some(info.clone());
+        record.first_seen.get_or_insert(self.received);
+        let mut commit = Commit::new();
+        commit.fact(self.fact(None, FactBody::Booted(info)), Some(self.raw.clone()));
+        commit.put(&self.station, &record, Expect::Revision(station.revision));
+        commit
+    }
+
+    fn status(&self, status: &Status) -> Commit {
+        let stamp = self.stamp(status.at);
+        let state = ConnectorState {
+            status: status.status.clone(),
+            error: status.error.clone(),
+            info: status.info.clone(),
+            at: stamp.best(),
+        };
+        let mut commit = Commit::new();
+        commit.put(&(self.station.clone(), status.connector), &state, Expect::Any);
+        let body = FactBody::ConnectorStatus { connector: status.connector, state };
+        commit.fact(self.fact(status.at, body), Some(self.raw.clone()));
+        commit
+    }
+
+    fn authorized(&self, commit: &mut Commit, token: &Named, decision: Decision) {
+        let body = FactBody::AuthorizeAsked {
+            token: token.pseudonym.clone(),
+            purpose: Purpose::Authorize,
+            decision,
+        };
+        commit.fact(self.fact(None, body), Some(self.raw.clone()));
+        remember(commit, token);
+    }
+
+    fn started(
+        &self,
+        commit: &mut Commit,
+        start: &Start,
+        token: &Named,
+        id: SessionId,
+        twin_revision: Option<u64>,
+        decision: Decision,
+    ) {
+        let stamp = self.stamp(Some(start.at));
+        let session = charging::start(Started {
+            id,
+            station: self.station.clone(),
+            connector: start.connector,
+            protocol: self.dialect.subprotocol,
+            transaction: id.to_string(),
+            token: token.pseudonym.clone(),
+            decision: decision.clone(),
+            stamp,
+            meter: start.meter,
+        });
+        let body = FactBody::TransactionStarted {
+            session: id,
+            connector: start.connector,
+            token: token.pseudonym.clone(),
+            meter: start.meter,
+            decision,
+        };
+        commit.fact(self.fact(Some(start.at), body), Some(self.raw.clone()));
+        commit.put(&id, &session, Expect::Absent);
+        commit.put(&(self.station.clone(), id), &StationSession {}, Expect::Absent);
+        let open = (self.station.clone(), start.connector, id);
+        commit.put(&open, &OpenSession { session: id }, Expect::Absent);
+        let at = start.at.millis.unwrap_or_default();
+        let seen =
+            (self.station.clone(), start.connector, at, start.meter, token.pseudonym.clone());
+        let expect = twin_revision.map_or(Expect::Absent, Expect::Revision);
+        commit.put(&seen, &SeenStart { session: id }, expect);
+        remember(commit, token);
+    }
+
+    fn meter(
+        &self,
+        connector: ConnectorId,
+        session: Option<Versioned<Session>>,
+        readings: &[MeterReading],
+    ) -> Commit {
+        let mut commit = Commit::new();
+        let own = session.filter(|session| session.value.station == self.station);
+        let body = FactBody::MeterValues {
+            connector,
+            session: own.as_ref().map(|session| session.value.id),
+            readings: readings.to_vec(),
+        };
+        commit.fact(self.fact(None, body), Some(self.raw.clone()));
+        if let Some(Versioned { value: mut session, revision }) = own
+            && charging::meter(&mut session, readings, Stamp::here(self.received))
+        {
+            commit.put(&session.id, &session, Expect::Revision(revision));
+        }
+        commit
+    }
+
+    /// `None` when the session had ended already: a repeated stop is acknowledged and changes nothing.
+    fn stop(
+        &self,
+        stop: &Stop,
+        session: Option<Versioned<Session>>,
+        token: Option<Named>,
+    ) -> Option<Commit> {
+        let mut commit = Commit::new();
+        let own = session.filter(|session| session.value.station == self.station);
+        let Some(Versioned { value: mut session, revision }) = own else {
+            // Never guessed: which session a stop without a name belongs to is for people to say.
+            let body = FactBody::OrphanStop {
+                transaction: stop.transaction.clone(),
+                meter: stop.meter,
+                reason: stop.reason.clone(),
+            };
+            commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
+            return Some(commit);
+        };
+        let stamp = self.stamp(Some(stop.at));
+        charging::meter(&mut session, &stop.readings, stamp);
+        let ending = Ending {
+            stamp,
+            meter_stop: stop.meter,
+            reason: stop.reason.clone(),
+            token: token.as_ref().map(|token| token.pseudonym.clone()),
+        };
+        if charging::stop(&mut session, ending) == Stopped::Before {
+            return None;
+        }
+        if !stop.readings.is_empty() {
+            let body = FactBody::MeterValues {
+                connector: session.connector,
+                session: Some(session.id),
+                readings: stop.readings.clone(),
+            };
+            commit.fact(self.fact(None, body), None);
+        }
+        let body = FactBody::TransactionEnded {
+            session: session.id,
+            meter: stop.meter,
+            energy: session.energy(),
+            reason: stop.reason.clone(),
+        };
+        commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
+        commit.put(&session.id, &session, Expect::Revision(revision));
+        let open = (self.station.clone(), session.connector, session.id);
+        commit.delete::<OpenSession>(&open, Expect::Any);
+        if let Some(token) = &token {
+            remember(&mut commit, token);
+        }
+        Some(commit)
+    }
+
+    fn stamp(&self, at: Option<StationTime>) -> Stamp {
+        at.map_or(Stamp::here(self.received), |at| at.stamp(self.received))
+    }
+
+    fn fact(&self, at: Option<StationTime>, body: FactBody) -> Fact {
+        Fact { station: Some(self.station.clone()), stamp: self.stamp(at), body }
+    }
+
+    fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {
+        self.stage = Stage::Committing(Sealed(answer), grounds);
+        Step::Commit(commit)
+    }
+
+    fn done(&mut self, answer: Answer) -> Step {
+        self.stage = Stage::Over;
+        Step::Done(Ok(answer))
+    }
+
+    fn fail(&mut self, code: ErrorCode, why: &'static str) -> Step {
+        self.stage = Stage::Over;
+        Step::Done(Err(Fault::new(code, why)))
+    }
+
+    /// The driver answered something that was not asked: a defect of ours, and the station must still get an answer.
+    fn lost_thread(&mut self) -> Step {
+        self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
+    }
+}
+
+fn remember(commit: &mut Commit, token: &Named) {
+    if !token.is_recorded {
+        commit.put(&token.pseudonym, &TokenName { token: token.token.clone() }, Expect::Any);
+    }
+}

@@ -1,0 +1,53 @@
+//! Carries out a machine's looks into the records. Decides nothing.
+
+use super::exchange::{Found, Look, Named, Twin};
+use crate::domain::{IdToken, Session, StationId, StationRecord, Versioned};
+use crate::store::records::{SeenStart, TokenName};
+use crate::store::{Store, StoreError};
+
+/// One look, answered in kind.
+pub(super) async fn look(
+    store: &Store,
+    station: &StationId,
+    look: Look,
+) -> Result<Found, StoreError> {
+    Ok(match look {
+        Look::Station => Found::Station(record_of(store, station)?),
+        Look::Token(token) => Found::Token {
+            station: record_of(store, station)?.value,
+            token: named(store, token)?,
+        },
+        Look::Start { token, connector, at, meter } => {
+            let token = named(store, token)?;
+            let key = (station.clone(), connector, at, meter, token.pseudonym.clone());
+            let twin = match store.read::<SeenStart>(&key)? {
+                None => None,
+                Some(seen) => store.read::<Session>(&seen.value.session)?.map(|session| Twin {
+                    revision: seen.revision,
+                    session: session.value,
+                }),
+            };
+            Found::Start {
+                station: record_of(store, station)?.value,
+                token,
+                twin,
+                fresh: store.allocate_session().await?,
+            }
+        }
+        Look::Session { session, token } => Found::Session {
+            session: session.map(|id| store.read::<Session>(&id)).transpose()?.flatten(),
+            token: token.map(|token| named(store, token)).transpose()?,
+        },
+    })
+}
+
+fn record_of(store: &Store, id: &StationId) -> Result<Versioned<StationRecord>, StoreError> {
+    let nothing = || Versioned { value: StationRecord::default(), revision: 0 };
+    Ok(store.read::<StationRecord>(id)?.unwrap_or_else(nothing))
+}
+
+fn named(store: &Store, token: IdToken) -> Result<Named, StoreError> {
+    let pseudonym = store.pseudonym(&token);
+    let is_recorded = store.read::<TokenName>(&pseudonym)?.is_some();
+    Ok(Named { token, pseudonym, is_recorded })
+}

@@ -1,0 +1,382 @@
+//! What a station's messages lead to. Sans-IO: no socket, no store, no policy, no clock, no randomness.
+//!
+//! Whoever drives it hands in [`Input`]s with the time, and carries out the [`Output`]s. One CALL of the station is
+//! worked on at a time, in the order of arrival; one CALL of ours is open at a time.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+
+use super::commands::{CommandId, Commands, Settled};
+use super::exchange::{Exchange, Found, Look, Step};
+use super::registry::{Command, CommandFailure};
+use crate::domain::{
+    AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
+};
+use crate::ocpp::frame::empty_object;
+use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId};
+use crate::store::{Commit, CommitError, Receipt, StoreError};
+
+/// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
+/// send several after boot.
+pub const MAX_WAITING_CALLS: usize = 16;
+
+/// A link on which nothing was heard for this many heartbeat intervals is dead.
+const DEAD_AFTER_HEARTBEATS: u32 = 3;
+
+/// The moment of an input: the time of day for records, a steady clock for deadlines.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub wall: Millis,
+    pub steady: Instant,
+}
+
+/// Everything that can happen to a station.
+#[derive(Debug)]
+pub enum Input {
+    /// A newer connection took over.
+    Linked(Link),
+    /// The current connection is gone.
+    Unlinked {
+        why: String,
+    },
+    Text(String),
+    /// A ping, a pong: a sign of life.
+    Heard,
+    Found(Result<Found, StoreError>),
+    Decided(Decision, Effects),
+    Committed(Result<Receipt, CommitError>),
+    Command(CommandId, Command),
+    /// A deadline may have passed.
+    Timer,
+}
+
+/// Everything that a station's machine may ask for.
+#[derive(Debug)]
+pub enum Output {
+    /// A text message for the current connection.
+    Send(String),
+    /// To be answered by [`Input::Found`].
+    Look(Look),
+    /// To be answered by [`Input::Decided`], before the deadline.
+    Ask(Box<AuthorizeAsk>, Instant),
+    /// To be answered by [`Input::Committed`].
+    Commit(Commit),
+    /// To be committed; nobody waits for it.
+    Note(Commit),
+    /// The end of a command that came in by [`Input::Command`].
+    Settle(CommandId, Result<Box<RawValue>, CommandFailure>),
+    /// The connection is of no use any more.
+    HangUp(&'static str),
+    /// Something that the operator should read; about this station.
+    Warn(String),
+}
+
+/// A connection that passed the door.
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub dialect: &'static Dialect,
+    pub peer: String,
+}
+
+/// What an operator may set for all stations.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// Between heartbeats; told to stations in the answer to BootNotification.
+    pub heartbeat: Duration,
+    /// From the arrival of a message to the last word of the policies.
+    pub policy_deadline: Duration,
+}
+
+struct Waiting {
+    id: MessageId,
+    call: Call,
+    raw: String,
+    now: Now,
+}
+
+/// See the module.
+pub struct Machine {
+    station: StationId,
+    manners: Manners,
+    link: Option<Link>,
+    heard: Option<Instant>,
+    /// Counts connections, so that the answer to a call never goes to a later connection.
+    generation: u64,
+    current: Option<(u64, MessageId, Exchange)>,
+    waiting: VecDeque<Waiting>,
+    commands: Commands,
+    outputs: VecDeque<Output>,
+}
+
+impl Machine {
+    /// `salt` tells the message ids of this machine from those of its predecessors.
+    pub fn new(station: StationId, manners: Manners, salt: u32) -> Self {
+        Self {
+            station,
+            manners,
+            link: None,
+            heard: None,
+            generation: 0,
+            current: None,
+            waiting: VecDeque::new(),
+            commands: Commands::new(salt),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// What to do next; `None` until the next input.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timer`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let dead = self.heard.map(|heard| heard + self.silence_limit());
+        [dead, self.commands.deadline()].into_iter().flatten().min()
+    }
+
+    /// Nothing is under way and nobody is connected.
+    pub fn is_idle(&self) -> bool {
+        self.link.is_none() && self.current.is_none() && self.commands.is_empty()
+    }
+
+    /// Nothing that must still reach the records is under way.
+    pub fn is_settled(&self) -> bool {
+        self.current.is_none() && self.waiting.is_empty()
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Linked(link) => self.linked(now, link),
+            Input::Unlinked { why } => self.unlinked(now, why),
+            Input::Heard => self.heard = self.link.as_ref().map(|_| now.steady),
+            Input::Text(text) => {
+                self.heard = self.link.as_ref().map(|_| now.steady);
+                self.text(now, text);
+            }
+            Input::Found(found) => self.advance(now, |exchange| exchange.found(found)),
+            Input::Decided(decision, effects) => {
+                self.advance(now, |exchange| exchange.decided(decision, effects));
+            }
+            Input::Committed(result) => self.advance(now, |exchange| exchange.committed(result)),
+            Input::Command(id, command) => self.command(now, id, command),
+            Input::Timer => self.timer(now),
+        }
+    }
+
+    fn linked(&mut self, now: Now, link: Link) {
+        if self.link.is_some() {
+            self.unlinked(now, "replaced by a newer connection".to_owned());
+        }
+        let protocol = link.dialect.subprotocol.to_owned();
+        self.note(now, FactBody::Connected { protocol, peer: link.peer.clone() });
+        self.link = Some(link);
+        self.heard = Some(now.steady);
+    }
+
+    fn unlinked(&mut self, now: Now, why: String) {
+        self.generation += 1;
+        self.link = None;
+        self.heard = None;
+        // Calls that nobody worked on yet were not acknowledged: the station will say them again.
+        self.waiting.clear();
+        self.note(now, FactBody::Disconnected { why });
+        for settled in self.commands.disconnect() {
+            self.settle(now, settled);
+        }
+    }
+
+    fn text(&mut self, now: Now, text: String) {
+        match Frame::parse(&text) {
+            Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
+            Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
+            Ok(Frame::Error { id, code, description, details }) => {
+                let failure = CommandFailure::Refused { code, description, details };
+                self.answered(now, &id, Err(failure));
+            }
+            Err(bad) => self.bad_frame(bad),
+        }
+    }
+
+    fn bad_frame(&mut self, bad: BadFrame) {
+        self.warn(format!("not an OCPP message: {bad}"));
+        if !bad.is_answer {
+            let id = bad.id.unwrap_or_else(MessageId::unreadable);
+            self.refuse(id, &Fault::new(ErrorCode::FormatViolation, bad.why));
+        }
+    }
+
+    fn call(&mut self, now: Now, id: MessageId, action: &str, payload: &RawValue, raw: String) {
+        let Some(link) = &self.link else { return };
+        match link.dialect.read_call(action, payload) {
+            Err(fault) => {
+                let action: String = action.chars().take(50).collect();
+                self.warn(format!("{action:?} refused: {fault}"));
+                self.refuse(id, &fault);
+            }
+            Ok(_) if self.waiting.len() >= MAX_WAITING_CALLS => {
+                let why = "too many calls at once: wait for an answer before the next call";
+                self.warn(format!("{action:?} refused: {MAX_WAITING_CALLS} calls wait already"));
+                self.refuse(id, &Fault::new(ErrorCode::GenericError, why));
+            }
+            Ok(call) => {
+                self.waiting.push_back(Waiting { id, call, raw, now });
+                self.next_exchange(now);
+            }
+        }
+    }
+
+    /// Takes up the next waiting call, unless one is being worked on.
+    fn next_exchange(&mut self, now: Now) {
+        while self.current.is_none() {
+            let Some(next) = self.waiting.pop_front() else { return };
+            let Some(link) = &self.link else { return };
+            let deadline = next.now.steady + self.manners.policy_deadline;
+            let (exchange, step) = Exchange::begin(
+                self.station.clone(),
+                link.dialect,
+                next.call,
+                next.raw,
+                next.now.wall,
+                deadline,
+                self.manners.heartbeat,
+            );
+            self.current = Some((self.generation, next.id, exchange));
+            self.carry_out(now, step);
+        }
+    }
+
+    fn advance(&mut self, now: Now, event: impl FnOnce(&mut Exchange) -> Step) {
+        let Some((_, _, exchange)) = &mut self.current else {
+            return self.warn("an answer from inside came for a call that is over".to_owned());
+        };
+        let step = event(exchange);
+        self.carry_out(now, step);
+        self.next_exchange(now);
+    }
+
+    fn carry_out(&mut self, now: Now, step: Step) {
+        match step {
+            Step::Look(look) => self.outputs.push_back(Output::Look(look)),
+            Step::Ask(ask, deadline) => self.outputs.push_back(Output::Ask(ask, deadline)),
+            Step::Commit(commit) => self.outputs.push_back(Output::Commit(commit)),
+            Step::Done(outcome) => {
+                let Some((generation, id, exchange)) = self.current.take() else { return };
+                let payload = outcome.and_then(|answer| {
+                    (exchange.dialect().encode)(&answer, now.wall).map_err(|error| {
+                        Fault::new(ErrorCode::InternalError, format!("no answer: {error}"))
+                    })
+                });
+                if generation != self.generation {
+                    return; // The station is gone or back on another socket; it will repeat what it must.
+                }
+                match payload {
+                    Ok(payload) => self.send(&Frame::Result { id, payload }),
+                    Err(fault) => {
+                        self.warn(format!("{:?} refused: {fault}", exchange.action()));
+                        self.refuse(id, &fault);
+                    }
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, now: Now, id: CommandId, command: Command) {
+        let Some(link) = &self.link else {
+            return self.outputs.push_back(Output::Settle(id, Err(CommandFailure::Offline)));
+        };
+        if let Err(fault) = link.dialect.check_command(&command.action, &command.payload) {
+            let failure = CommandFailure::Invalid(fault);
+            return self.outputs.push_back(Output::Settle(id, Err(failure)));
+        }
+        match self.commands.accept(now.steady, id, command) {
+            Ok(()) => self.next_command(),
+            Err(settled) => self.settle(now, settled),
+        }
+    }
+
+    fn next_command(&mut self) {
+        if let Some(frame) = self.commands.next_call() {
+            self.send(&frame);
+        }
+    }
+
+    fn answered(
+        &mut self,
+        now: Now,
+        id: &MessageId,
+        result: Result<Box<RawValue>, CommandFailure>,
+    ) {
+        match self.commands.answered(id, result) {
+            Some(settled) => self.settle(now, settled),
+            None => self.warn(format!("an answer to no open call, message id {id:?}")),
+        }
+        self.next_command();
+    }
+
+    fn timer(&mut self, now: Now) {
+        for settled in self.commands.expire(now.steady) {
+            self.settle(now, settled);
+        }
+        if self.link.is_some() {
+            self.next_command();
+        }
+        if self.heard.is_some_and(|heard| heard + self.silence_limit() <= now.steady) {
+            self.heard = None;
+            self.outputs.push_back(Output::HangUp("nothing heard for three heartbeat intervals"));
+        }
+    }
+
+    fn settle(&mut self, now: Now, settled: Settled) {
+        if let Some(outcome) = settled.outcome() {
+            self.note(now, FactBody::CommandAnswered { action: settled.action, outcome });
+        }
+        self.outputs.push_back(Output::Settle(settled.id, settled.result));
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        self.outputs.push_back(Output::Send(frame.write()));
+    }
+
+    fn refuse(&mut self, id: MessageId, fault: &Fault) {
+        let Some(link) = &self.link else { return };
+        self.send(&Frame::Error {
+            id,
+            code: (link.dialect.spell)(fault.code).to_owned(),
+            description: fault.description.clone().into_owned(),
+            details: empty_object(),
+        });
+    }
+
+    fn note(&mut self, now: Now, body: FactBody) {
+        let mut commit = Commit::new();
+        let station = Some(self.station.clone());
+        commit.fact(Fact { station, stamp: Stamp::here(now.wall), body }, None);
+        self.outputs.push_back(Output::Note(commit));
+    }
+
+    fn warn(&mut self, what: String) {
+        self.outputs.push_back(Output::Warn(what));
+    }
+
+    fn silence_limit(&self) -> Duration {
+        self.manners.heartbeat * DEAD_AFTER_HEARTBEATS
+    }
+}
+
+impl Settled {
+    /// What the record says of it; nothing of a command that never left.
+    fn outcome(&self) -> Option<CommandOutcome> {
+        match &self.result {
+            Ok(_) => Some(CommandOutcome::Answered),
+            Err(CommandFailure::Refused { code, .. }) => {
+                Some(CommandOutcome::Refused(code.clone()))
+            }
+            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
+            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
+            Err(_) => None,
+        }
+    }
+}

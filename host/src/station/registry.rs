@@ -1,0 +1,249 @@
+//! Which actor a station has. Knows no message: it hands connections and commands over.
+//!
+//! The newest connection wins, provided that it proved itself at least as well as the one it replaces: that is
+//! checked here, under the lock, so that two connections cannot both win.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::actor::{self, Actor, Letter, Rim};
+use super::credentials::Proof;
+use super::socket::Socket;
+use crate::domain::{Millis, StationId};
+use crate::ocpp::{Dialect, Fault};
+
+/// Letters that may wait for one actor. More are refused, which the sender is told.
+const MAX_LETTERS: usize = 8;
+
+/// How long actors may take to finish what is under way when the server stops.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// A CALL that somebody wants a station to answer.
+#[derive(Debug)]
+pub struct Command {
+    pub action: String,
+    /// A JSON object, checked against the catalogue before it is sent.
+    pub payload: Box<RawValue>,
+    /// From now to the station's answer, waiting for its turn included.
+    pub timeout: Duration,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandFailure {
+    #[error("the station is not connected")]
+    Offline,
+    #[error("too many commands wait for this station")]
+    Busy,
+    #[error("the station did not answer in time; it may have acted all the same")]
+    TimedOut,
+    #[error("the station disconnected before it answered; it may have acted all the same")]
+    Disconnected,
+    #[error("the station refused: {code}")]
+    Refused { code: String, description: String, details: Box<RawValue> },
+    /// It was not sent: the protocol has no such call.
+    #[error("{}", .0.description)]
+    Invalid(Fault),
+    #[error("the server is stopping")]
+    ShuttingDown,
+}
+
+/// A station as of now.
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub online: bool,
+    pub protocol: Option<&'static str>,
+    pub peer: Option<SocketAddr>,
+    /// Since when it has been connected, or disconnected.
+    pub since: Millis,
+    pub last_seen: Millis,
+}
+
+/// What actor and registry share of one station.
+#[derive(Debug)]
+pub(super) struct LiveCell {
+    last_seen: AtomicU64,
+    now: Mutex<Presence>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Presence {
+    link: Option<(SocketAddr, &'static Dialect, Proof)>,
+    since: Millis,
+}
+
+impl LiveCell {
+    fn new(now: Millis) -> Self {
+        let presence = Presence { link: None, since: now };
+        Self { last_seen: AtomicU64::new(now.0), now: Mutex::new(presence) }
+    }
+
+    pub(super) fn heard(&self, at: Millis) {
+        self.last_seen.store(at.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn gone(&self, at: Millis) {
+        *lock(&self.now) = Presence { link: None, since: at };
+    }
+
+    fn view(&self) -> Live {
+        let Presence { link, since } = *lock(&self.now);
+        Live {
+            online: link.is_some(),
+            protocol: link.map(|(_, dialect, _)| dialect.subprotocol),
+            peer: link.map(|(peer, _, _)| peer),
+            since,
+            last_seen: Millis(self.last_seen.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+struct Entry {
+    letters: mpsc::Sender<Letter>,
+    live: Arc<LiveCell>,
+}
+
+/// A connection that wants its actor.
+pub(super) struct Arrival {
+    pub(super) station: StationId,
+    pub(super) socket: Socket,
+    pub(super) dialect: &'static Dialect,
+    pub(super) peer: SocketAddr,
+    pub(super) proof: Proof,
+}
+
+/// Why an arrival was turned away.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TurnedAway {
+    #[error("the connection in place proved itself better")]
+    WeakerProof,
+    #[error("too many connections of this station at once")]
+    Crowded,
+    #[error("the server is stopping")]
+    ShuttingDown,
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    rim: Rim,
+    stations: Mutex<Stations>,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+struct Stations {
+    actors: HashMap<StationId, Entry>,
+    is_closing: bool,
+}
+
+impl Registry {
+    pub fn new(rim: Rim) -> Self {
+        let inner = Inner { rim, stations: Mutex::default(), tasks: TaskTracker::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The station as of now; `None` when it has not been connected for a while.
+    pub fn live(&self, id: &StationId) -> Option<Live> {
+        lock(&self.inner.stations).actors.get(id).map(|entry| entry.live.view())
+    }
+
+    /// All stations that are connected or were a short while ago.
+    pub fn all_live(&self) -> Vec<(StationId, Live)> {
+        let stations = lock(&self.inner.stations);
+        stations.actors.iter().map(|(id, entry)| (id.clone(), entry.live.view())).collect()
+    }
+
+    /// Sends a CALL and waits for what becomes of it, as long as the command says at most.
+    pub async fn command(
+        &self,
+        id: &StationId,
+        command: Command,
+    ) -> Result<Box<RawValue>, CommandFailure> {
+        let letters = {
+            let stations = lock(&self.inner.stations);
+            if stations.is_closing {
+                return Err(CommandFailure::ShuttingDown);
+            }
+            stations.actors.get(id).ok_or(CommandFailure::Offline)?.letters.clone()
+        };
+        let (answer, outcome) = oneshot::channel();
+        letters
+            .try_send(Letter::Command(Box::new(command), answer))
+            .map_err(|_| CommandFailure::Busy)?;
+        outcome.await.unwrap_or(Err(CommandFailure::ShuttingDown))
+    }
+
+    /// Gives a connection to the station's actor, which is started if there is none.
+    pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Socket)> {
+        let Arrival { station, socket, dialect, peer, proof } = arrival;
+        let now = actor::now().wall;
+        let mut stations = lock(&self.inner.stations);
+        if stations.is_closing {
+            return Err((TurnedAway::ShuttingDown, socket));
+        }
+        let entry = stations.actors.entry(station.clone()).or_insert_with(|| {
+            let (letters, inbox) = mpsc::channel(MAX_LETTERS);
+            let live = Arc::new(LiveCell::new(now));
+            let actor = Actor::new(station, self.clone(), inbox, live.clone(), &self.inner.rim);
+            self.inner.tasks.spawn(actor.run());
+            Entry { letters, live }
+        });
+        let mut presence = lock(&entry.live.now);
+        if presence.link.is_some_and(|(_, _, held)| proof < held) {
+            return Err((TurnedAway::WeakerProof, socket));
+        }
+        let letter = Letter::Link { socket: Box::new(socket), dialect, peer };
+        match entry.letters.try_send(letter) {
+            Ok(()) => {
+                *presence = Presence { link: Some((peer, dialect, proof)), since: now };
+                entry.live.heard(now);
+                Ok(())
+            }
+            Err(refused) => match refused.into_inner() {
+                Letter::Link { socket, .. } => Err((TurnedAway::Crowded, *socket)),
+                Letter::Command(..) => unreachable!("a link was sent"),
+            },
+        }
+    }
+
+    /// Lets an idle actor end, unless somebody has just written to it: letters are only sent under this lock, or by
+    /// holders of a sender that was cloned under it.
+    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Letter>) -> bool {
+        let mut stations = lock(&self.inner.stations);
+        let is_alone = inbox.is_empty() && inbox.sender_strong_count() <= 1;
+        if is_alone {
+            stations.actors.remove(id);
+        }
+        is_alone
+    }
+
+    /// Closes every connection, lets what is under way reach the records, and ends all actors.
+    /// `false` when some did not finish in time.
+    pub async fn shut_down(&self) -> bool {
+        {
+            let mut stations = lock(&self.inner.stations);
+            stations.is_closing = true;
+            // An actor whose letter box is closed finishes what it has and ends.
+            stations.actors.clear();
+        }
+        self.inner.tasks.close();
+        tokio::time::timeout(DRAIN_LIMIT, self.inner.tasks.wait()).await.is_ok()
+    }
+}
+
+/// A lock whose holder panicked holds data that is still whole: every change here is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

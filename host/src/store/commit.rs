@@ -1,0 +1,244 @@
+//! One change of the records, as plain data: facts to append, records to put or delete, and what they rely on.
+//! Encoded by whoever makes it, so that the one thread that writes has little to do. Knows no engine.
+
+use crate::domain::{Durability, Effects, Fact, Seq};
+
+use super::keys::{self, MAX_KEY, StateKey, Table};
+use super::records::{self, Record};
+use super::value::{self, Codec, MAX_VALUE};
+
+/// Longest original text that is kept with a fact, in bytes. Frames are bounded at the door, well below it.
+pub const MAX_RAW: usize = 1 << 20;
+
+/// Version of the facts' format.
+pub(super) const FACT_VERSION: u8 = 1;
+
+/// Version of everything that is kept as bare bytes: chunks and plugin state.
+pub(super) const BYTES_VERSION: u8 = 1;
+
+/// What has to be true of a record for the commit to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    Any,
+    /// There is no such record.
+    Absent,
+    /// The record is still the one that was read; revision 0 is the same as [`Expect::Absent`].
+    Revision(u64),
+}
+
+/// What a commit got.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// One for each fact, in order.
+    pub seqs: Vec<Seq>,
+    /// One for each put, in order.
+    pub revisions: Vec<u64>,
+}
+
+/// Why nothing of a commit happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    #[error("the store has more work waiting than it takes; try again shortly")]
+    Overloaded,
+    #[error("the store has stopped; restart the server, its log says why it stopped")]
+    Unavailable,
+    #[error(transparent)]
+    Unstorable(#[from] Unstorable),
+}
+
+/// Somebody else was quicker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The expectation of a put or a delete failed.
+    #[error("the record has changed meanwhile; read it again and decide again")]
+    Record,
+    /// What a plugin's call read is stale.
+    #[error("a plugin's state has changed meanwhile; run the call again")]
+    Effects,
+}
+
+/// The store cannot keep this, today or later.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    #[error("{what:?} takes {bytes} bytes and at most {limit} are kept; make it smaller")]
+    TooLarge { what: Table, bytes: usize, limit: usize },
+    #[error("a record of {table:?} cannot be written as JSON: {cause}")]
+    NotJson { table: Table, cause: String },
+}
+
+/// Facts and records that become true together, or not at all.
+///
+/// A commit without content that asks for [`synced`](Commit::synced) is a barrier: its answer says that everything
+/// visible when it was queued is on the disk.
+#[must_use = "nothing happens until it is handed to `Store::commit`"]
+pub struct Commit {
+    pub(super) facts: Vec<NewFact>,
+    pub(super) checks: Vec<Check>,
+    pub(super) writes: Vec<Write>,
+    pub(super) durability: Durability,
+    /// About how much memory it takes.
+    pub(super) bytes: usize,
+    /// The first thing in it that cannot be kept; then nothing of it is.
+    pub(super) unstorable: Option<Unstorable>,
+}
+
+pub(super) struct NewFact {
+    /// Encoded without its number, which only the committer knows. Longer than [`MAX_VALUE`]: goes into chunks.
+    pub(super) value: Vec<u8>,
+    pub(super) raw: Option<String>,
+}
+
+/// Something that must still be as it was.
+pub(super) struct Check {
+    pub(super) key: Vec<u8>,
+    pub(super) revision: u64,
+    pub(super) broken: Conflict,
+}
+
+pub(super) struct Write {
+    pub(super) key: Vec<u8>,
+    pub(super) change: Change,
+}
+
+pub(super) enum Change {
+    /// A record; its new revision goes into the receipt.
+    Put(Vec<u8>),
+    /// A plugin's value: nobody asks for its revision.
+    PutUncounted(Vec<u8>),
+    Delete,
+}
+
+impl Default for Commit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Commit {
+    pub fn new() -> Self {
+        Self {
+            facts: Vec::new(),
+            checks: Vec::new(),
+            writes: Vec::new(),
+            durability: Durability::Soft,
+            bytes: 0,
+            unstorable: None,
+        }
+    }
+
+    /// Appends a fact, and the text it came from. The kind of the fact says how durable the commit has to be.
+    pub fn fact(&mut self, fact: Fact, raw: Option<String>) -> &mut Self {
+        self.durability = self.durability.max(fact.body.durability());
+        let raw_bytes = raw.as_ref().map_or(0, String::len);
+        if raw_bytes > MAX_RAW {
+            self.refuse(Unstorable::TooLarge {
+                what: Table::Raw,
+                bytes: raw_bytes,
+                limit: MAX_RAW,
+            });
+        }
+        match records::json(FACT_VERSION, &fact) {
+            Ok(value) if value.len() > MAX_RAW => {
+                let bytes = value.len();
+                self.refuse(Unstorable::TooLarge { what: Table::Log, bytes, limit: MAX_RAW });
+            }
+            Ok(value) => {
+                self.bytes += value.len() + raw_bytes;
+                self.facts.push(NewFact { value, raw });
+            }
+            Err(error) => self.not_json(Table::Log, &error),
+        }
+        self
+    }
+
+    pub fn put<R: Record>(&mut self, key: &R::Key, record: &R, expect: Expect) -> &mut Self {
+        let key = keys::key(R::TABLE, key);
+        self.expect(&key, expect);
+        match records::encode(record) {
+            Ok(value) => self.write(R::TABLE, key, Change::Put(value)),
+            Err(error) => self.not_json(R::TABLE, &error),
+        }
+        self
+    }
+
+    /// Deleting what is not there is no error, unless `expect` says so.
+    pub fn delete<R: Record>(&mut self, key: &R::Key, expect: Expect) -> &mut Self {
+        let key = keys::key(R::TABLE, key);
+        self.expect(&key, expect);
+        self.write(R::TABLE, key, Change::Delete);
+        self
+    }
+
+    /// What plugins did to their own state: what they read becomes a condition, what they wrote is put.
+    pub fn effects(&mut self, effects: Effects) -> &mut Self {
+        for read in effects.reads {
+            let key = keys::key(Table::PluginState, &(read.plugin, StateKey(read.key)));
+            self.checks.push(Check { key, revision: read.revision, broken: Conflict::Effects });
+        }
+        for written in effects.writes {
+            let key = keys::key(Table::PluginState, &(written.plugin, StateKey(written.key)));
+            let change = match written.value {
+                Some(bytes) => Change::PutUncounted(value::bytes(BYTES_VERSION, &bytes)),
+                None => Change::Delete,
+            };
+            self.write(Table::PluginState, key, change);
+        }
+        self
+    }
+
+    /// Asks for the disk although no fact demands it: for what an operator was told is saved.
+    pub fn synced(&mut self) -> &mut Self {
+        self.durability = Durability::Synced;
+        self
+    }
+
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn expect(&mut self, key: &[u8], expect: Expect) {
+        let revision = match expect {
+            Expect::Any => return,
+            Expect::Absent => 0,
+            Expect::Revision(revision) => revision,
+        };
+        self.checks.push(Check { key: key.to_vec(), revision, broken: Conflict::Record });
+    }
+
+    fn write(&mut self, table: Table, key: Vec<u8>, change: Change) {
+        let value_bytes = match &change {
+            Change::Put(value) | Change::PutUncounted(value) => value.len(),
+            Change::Delete => 0,
+        };
+        if value_bytes > MAX_VALUE {
+            self.refuse(Unstorable::TooLarge { what: table, bytes: value_bytes, limit: MAX_VALUE });
+        }
+        if key.len() > MAX_KEY {
+            self.refuse(Unstorable::TooLarge { what: table, bytes: key.len(), limit: MAX_KEY });
+        }
+        self.bytes += key.len() + value_bytes;
+        self.writes.push(Write { key, change });
+    }
+
+    fn refuse(&mut self, why: Unstorable) {
+        self.unstorable.get_or_insert(why);
+    }
+
+    fn not_json(&mut self, table: Table, error: &serde_json::Error) {
+        self.refuse(Unstorable::NotJson { table, cause: error.to_string() });
+    }
+}
+
+impl NewFact {
+    /// Whether the fact has to be cut up.
+    pub(super) fn is_long(&self) -> bool {
+        self.value.len() > MAX_VALUE
+    }
+
+    /// What stands in the log in place of a long fact.
+    pub(super) fn stand_in() -> Vec<u8> {
+        value::begin(FACT_VERSION, Codec::Chunks, 0)
+    }
+}

@@ -1,0 +1,82 @@
+//! What policies may read, answered from the records. Knows no plugin's inside.
+
+use crate::domain::{
+    IdToken, PluginName, PolicyRecords, ReadFailed, StationId, StationRecord, TokenRecord,
+    Versioned,
+};
+
+use super::commit::BYTES_VERSION;
+use super::engine::Order;
+use super::keys::{self, StateKey, Table};
+use super::records;
+use super::{Store, StoreError};
+
+impl PolicyRecords for Store {
+    fn state(
+        &self,
+        plugin: &PluginName,
+        key: &str,
+    ) -> Result<Versioned<Option<Vec<u8>>>, ReadFailed> {
+        self.plugin_state(plugin, key).map_err(told)
+    }
+
+    fn state_keys(
+        &self,
+        plugin: &PluginName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadFailed> {
+        self.plugin_state_keys(plugin, prefix, after, limit).map_err(told)
+    }
+
+    fn token(&self, token: &IdToken) -> Result<Option<TokenRecord>, ReadFailed> {
+        Ok(self.read(token).map_err(told)?.map(|record| record.value))
+    }
+
+    fn station(&self, id: &StationId) -> Result<Option<StationRecord>, ReadFailed> {
+        Ok(self.read(id).map_err(told)?.map(|record| record.value))
+    }
+}
+
+fn told(error: StoreError) -> ReadFailed {
+    tracing::error!(%error, "a policy asked for a record that cannot be read");
+    ReadFailed
+}
+
+fn state_key(plugin: &PluginName, key: &str) -> Vec<u8> {
+    keys::key(Table::PluginState, &(plugin.clone(), StateKey(key.to_owned())))
+}
+
+impl Store {
+    fn plugin_state(
+        &self,
+        plugin: &PluginName,
+        key: &str,
+    ) -> Result<Versioned<Option<Vec<u8>>>, StoreError> {
+        let Some(bytes) = self.get(&state_key(plugin, key))? else {
+            return Ok(Versioned { value: None, revision: 0 });
+        };
+        let view = records::checked(Table::PluginState, BYTES_VERSION, &bytes)?;
+        Ok(Versioned { value: Some(view.payload.to_vec()), revision: view.revision })
+    }
+
+    fn plugin_state_keys(
+        &self,
+        plugin: &PluginName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut range = keys::under(state_key(plugin, prefix));
+        if let Some(after) = after {
+            range.start = range.start.max(keys::after(state_key(plugin, after)));
+        }
+        let key = |(bytes, _): (Vec<u8>, Vec<u8>)| {
+            keys::parse::<(PluginName, StateKey)>(Table::PluginState, &bytes)
+                .map(|(_, key)| key.0)
+                .ok_or(StoreError::Damaged { table: Table::PluginState })
+        };
+        self.scan(&range, Order::Ascending, limit)?.into_iter().map(key).collect()
+    }
+}

@@ -1,0 +1,147 @@
+//! The kinds of record that are kept, by which key, in which version. Knows how to read and write one; knows
+//! neither engine nor committer.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    ConnectorId, ConnectorState, IdToken, Millis, MilliwattHours, PluginName, PluginVersion,
+    Pseudonym, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
+};
+
+use super::StoreError;
+use super::keys::{Key, Table};
+use super::value::{self, Codec};
+
+/// Something that is kept under a key of its own and changes as a whole.
+///
+/// Fields may be added with `#[serde(default)]`. Whatever changes the meaning of what is already on disks takes the
+/// next `VERSION`, and its reader keeps the old one.
+pub trait Record: Serialize + DeserializeOwned {
+    type Key: Key;
+    const TABLE: Table;
+    const VERSION: u8;
+}
+
+macro_rules! record {
+    ($type:ty, $table:ident by $key:ty, version $version:literal) => {
+        impl Record for $type {
+            type Key = $key;
+            const TABLE: Table = Table::$table;
+            const VERSION: u8 = $version;
+        }
+    };
+}
+
+record!(StationRecord, Station by StationId, version 1);
+record!(ConnectorState, Connector by (StationId, ConnectorId), version 1);
+record!(Session, Session by SessionId, version 1);
+record!(StationSession, StationSession by (StationId, SessionId), version 1);
+record!(OpenSession, OpenSession by (StationId, ConnectorId, SessionId), version 1);
+record!(SeenStart, SeenStart by (StationId, ConnectorId, Millis, MilliwattHours, Pseudonym), version 1);
+record!(TokenRecord, Token by IdToken, version 1);
+record!(TokenName, TokenName by Pseudonym, version 1);
+record!(PluginRecord, Plugin by PluginName, version 1);
+record!(LastSeen, LastSeen by StationId, version 1);
+record!(Counter, Counter by String, version 1);
+
+/// The sessions of one station, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationSession {}
+
+/// A session that still runs, found by its connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSession {
+    pub session: SessionId,
+}
+
+/// A start that was taken in: a station that sends it again gets the same session. Found by what the start says,
+/// because a station gives a repeated message a new id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenStart {
+    pub session: SessionId,
+}
+
+/// The way back from a pseudonym. Deleting it makes the facts of a person anonymous.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenName {
+    pub token: IdToken,
+}
+
+/// Which version of a plugin is to run, and what a rollback returns to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginRecord {
+    pub active: PluginVersion,
+    pub previous: Option<PluginVersion>,
+    pub loaded_at: Millis,
+}
+
+/// When a station was last heard of. Kept in memory and written now and then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSeen {
+    pub at: Millis,
+}
+
+/// The next number of a series. What lies below may have been used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counter {
+    pub(super) next: u64,
+}
+
+/// A record as bytes, without its revision yet.
+pub(super) fn encode<R: Record>(record: &R) -> Result<Vec<u8>, serde_json::Error> {
+    json(R::VERSION, record)
+}
+
+pub(super) fn json(version: u8, of: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = value::begin(version, Codec::Json, 246);
+    serde_json::to_writer(&mut bytes, of)?;
+    Ok(bytes)
+}
+
+pub(super) fn decode<R: Record>(bytes: &[u8]) -> Result<Versioned<R>, StoreError> {
+    let view = checked(R::TABLE, R::VERSION, bytes)?;
+    let value = match view.codec {
+        Codec::Json => serde_json::from_slice(view.payload).ok(),
+        Codec::Bytes | Codec::Chunks => None,
+    };
+    let value = value.ok_or(StoreError::Damaged { table: R::TABLE })?;
+    Ok(Versioned { value, revision: view.revision })
+}
+
+/// Takes a value apart, and refuses what a newer server wrote: guessing at it would lose what it knows.
+pub(super) fn checked(
+    table: Table,
+    known: u8,
+    bytes: &[u8],
+) -> Result<value::View<'_>, StoreError> {
+    let view = value::view(bytes).ok_or(StoreError::Damaged { table })?;
+    if view.version > known {
+        return Err(StoreError::NewerRecord { table, version: view.version, known });
+    }
+    Ok(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_newer_server_is_refused_and_not_guessed_at() {
+        let mut bytes = encode(&LastSeen { at: Millis(5) }).unwrap();
+        bytes[0] = 2;
+        let refused = decode::<LastSeen>(&bytes).unwrap_err();
+        assert_eq!(
+            refused,
+            StoreError::NewerRecord { table: Table::LastSeen, version: 2, known: 1 }
+        );
+        assert!(refused.to_string().contains("newer"), "{refused}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_are_called_damaged() {
+        let damaged = StoreError::Damaged { table: Table::LastSeen };
+        assert_eq!(decode::<LastSeen>(b"?").unwrap_err(), damaged);
+        assert_eq!(decode::<LastSeen>(&value::bytes(1, b"{\"at\":5}")).unwrap_err(), damaged);
+    }
+}
