@@ -85,7 +85,8 @@ async fn talk(server: std::net::SocketAddr, station: usize) -> Vec<Acknowledged>
         let ask = json!({ "idTag": card });
         let answer = result(socket.call(&id("auth"), "Authorize", ask).await);
         assert_eq!(answer["idTagInfo"]["status"], "Accepted");
-        let start = json!({ "connectorId": 1, "idTag": card, "meterStart": meter, "timestamp": at });
+        let start =
+            json!({ "connectorId": 1, "idTag": card, "meterStart": meter, "timestamp": at });
         let answer = result(socket.call(&id("start"), "StartTransaction", start).await);
         let transaction = &answer["transactionId"];
         let stop = json!({ "transactionId": transaction, "idTag": card, "meterStop": meter + 900, "timestamp": at });

@@ -66,12 +66,20 @@ async fn an_independent_client_charges_from_boot_to_remote_stop() {
     transcript.step("ready for remote start").await;
     let order = json!({ "idTag": GOOD, "connectorId": 1 });
     let (status, answer) = api.command(STATION, "RemoteStartTransaction", order).await;
-    assert_eq!((status.as_u16(), &answer["response"]["status"]), (200, &json!("Accepted")), "{answer}");
+    assert_eq!(
+        (status.as_u16(), &answer["response"]["status"]),
+        (200, &json!("Accepted")),
+        "{answer}"
+    );
     let remote = transcript.step("remote start").await;
     assert_eq!(remote["status"], "Accepted");
     let order = json!({ "transactionId": remote["transaction"] });
     let (status, answer) = api.command(STATION, "RemoteStopTransaction", order).await;
-    assert_eq!((status.as_u16(), &answer["response"]["status"]), (200, &json!("Accepted")), "{answer}");
+    assert_eq!(
+        (status.as_u16(), &answer["response"]["status"]),
+        (200, &json!("Accepted")),
+        "{answer}"
+    );
     let remote_stop = transcript.step("remote stop").await;
     transcript.step("done").await;
     assert!(client.wait().await.unwrap().success());

@@ -58,7 +58,10 @@ async fn what_was_acknowledged_survives_twenty_kills_and_is_there_once() {
         let again = start_once(&server, "b", &doubt).await;
         assert_eq!(first, again, "round {round}: the same start got another transaction id");
         stop_once(&server, again, &doubt).await;
-        tell!("round {round}: start {first} was answered {again} when repeated; {}", fleet.summary());
+        tell!(
+            "round {round}: start {first} was answered {again} when repeated; {}",
+            fleet.summary()
+        );
     }
     fleet.wind_down(PATIENCE).await;
     tell!("after {ROUNDS} kills: {}", fleet.summary());
@@ -112,7 +115,8 @@ fn check_sessions(fleet: &Fleet, sessions: &[Value]) {
     let mut by_id = HashMap::new();
     let mut contents = HashSet::new();
     for session in sessions {
-        let content = ["station", "connector", "started", "meter_start_wh"].map(|k| session[k].to_string());
+        let content =
+            ["station", "connector", "started", "meter_start_wh"].map(|k| session[k].to_string());
         assert!(contents.insert(content), "doubled: {session}");
         assert!(by_id.insert(session["id"].as_i64().unwrap(), session).is_none(), "{session}");
     }
@@ -122,7 +126,10 @@ fn check_sessions(fleet: &Fleet, sessions: &[Value]) {
             Event::Started { transaction, began, meter_wh, .. } => {
                 let session = by_id.get(transaction);
                 let session = session.unwrap_or_else(|| panic!("start {transaction} is lost"));
-                assert!(acknowledged.insert(*transaction), "transaction id {transaction} was given twice");
+                assert!(
+                    acknowledged.insert(*transaction),
+                    "transaction id {transaction} was given twice"
+                );
                 assert_eq!(session["station"], report.station.as_str());
                 assert_eq!(time(&session["started"]), *began, "{session}");
                 assert_eq!(wh(&session["meter_start_wh"]), *meter_wh, "{session}");

@@ -5,7 +5,6 @@
 //! which `make test` (or `make guests`) fills.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "a story tells what it sees; shown when it fails")]
 
 mod support;
 

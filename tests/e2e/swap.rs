@@ -93,7 +93,8 @@ async fn swap(fleet: &mut Fleet, change: impl Future<Output = Value>) {
 async fn remote_starts(api: &Api) {
     for n in 0..REMOTE_ONLY {
         let order = json!({ "idTag": CARD, "connectorId": 1 });
-        let (status, answer) = api.command(&format!("SWAP-{n}"), "RemoteStartTransaction", order).await;
+        let (status, answer) =
+            api.command(&format!("SWAP-{n}"), "RemoteStartTransaction", order).await;
         assert_eq!(status.as_u16(), 200, "{answer}");
     }
 }
@@ -172,8 +173,12 @@ fn check_records(fleet: &Fleet, sessions: &[Value]) {
     assert_eq!(sessions.len(), starts, "every start is a session");
     let open = sessions.iter().filter(|session| session["active"] == true).count();
     assert_eq!(open, 0, "every session has ended");
-    let refused = sessions.iter().filter(|session| session["decision"]["verdict"] == "refuse").count();
-    assert!(refused >= usize::try_from(REMOTE_ONLY).unwrap(), "a refused start is recorded: {refused}");
+    let refused =
+        sessions.iter().filter(|session| session["decision"]["verdict"] == "refuse").count();
+    assert!(
+        refused >= usize::try_from(REMOTE_ONLY).unwrap(),
+        "a refused start is recorded: {refused}"
+    );
     tell!("{} sessions, {refused} of them refused and recorded", sessions.len());
 }
 

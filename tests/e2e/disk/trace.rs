@@ -21,7 +21,8 @@ pub(super) fn command(file: &Path) -> Vec<String> {
 
 /// Whether this machine lets us trace our own children.
 pub(super) fn permitted() -> Result<(), String> {
-    let trial = Command::new("strace").args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
+    let trial =
+        Command::new("strace").args(["-o", "/dev/null", "true"]).stdin(Stdio::null()).output();
     match trial {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -55,7 +56,9 @@ impl Trace {
         for call in calls {
             match call.name.as_str() {
                 "fdatasync" | "fsync" if call.text.contains(STORE) => trace.syncs.push(call),
-                "pwrite64" | "write" | "writev" if call.text.contains(STORE) => trace.writes.push(call),
+                "pwrite64" | "write" | "writev" if call.text.contains(STORE) => {
+                    trace.writes.push(call)
+                }
                 "sendto" | "sendmsg" | "write" | "writev" if call.text.contains("<TCP:") => {
                     trace.sends.push(call);
                 }
@@ -77,13 +80,15 @@ impl Trace {
         let sent = self.sends.iter().find(|send| send.text.contains(&format!("[3,\\\"{id}\\\",")));
         let sent = sent.unwrap_or_else(|| panic!("the answer to {id} is not in the trace"));
         // The message's id stands only in the original text; the card's mark stands in every message of its session.
-        let written = |write: &&Call| write.text.contains(id.as_str()) && write.text.contains(mark.as_str());
+        let written =
+            |write: &&Call| write.text.contains(id.as_str()) && write.text.contains(mark.as_str());
         let before = |write: &&Call| write.ended < sent.begun;
         let write = self.writes.iter().filter(written).find(before);
         let write = write.unwrap_or_else(|| panic!("{id} was answered before it was written"));
-        let synced = self.syncs.iter().any(|sync| {
-            sync.succeeded && sync.begun > write.ended && sync.ended < sent.begun
-        });
+        let synced = self
+            .syncs
+            .iter()
+            .any(|sync| sync.succeeded && sync.begun > write.ended && sync.ended < sent.begun);
         assert!(
             synced,
             "{id}: written in line {}, answered in line {}, and no fdatasync in between",

@@ -98,7 +98,8 @@ impl Api {
     /// Loads or swaps a policy.
     pub(crate) async fn load(&self, name: &str, file: &Path, settings: &str) -> Value {
         use base64::Engine as _;
-        let component = base64::engine::general_purpose::STANDARD.encode(std::fs::read(file).unwrap());
+        let component =
+            base64::engine::general_purpose::STANDARD.encode(std::fs::read(file).unwrap());
         let settings: Value = serde_json::from_str(settings).unwrap();
         let body = json!({ "component_base64": component, "settings": settings });
         self.put(&format!("/v1/plugins/{name}"), body).await

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// Reports that may wait for the story to read them.
 const REPORTS: usize = 10_000;
 
-pub(crate) fn card(value: &str) -> IdToken {
+fn card(value: &str) -> IdToken {
     IdToken::new(value).unwrap()
 }
 

@@ -75,8 +75,7 @@ impl Server {
         std::fs::create_dir_all(&start.data).unwrap();
         let log = start.data.with_extension("log");
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut child =
-            start.command().stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut child = start.command().stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let listening = async {
             while let Some(line) = lines.next_line().await.unwrap() {
@@ -125,7 +124,9 @@ impl Server {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         let ended = tokio::time::timeout(DOWN_WITHIN, self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("the server did not end; its log:\n{}", tail(&self.log, 40))).unwrap()
+        ended
+            .unwrap_or_else(|_| panic!("the server did not end; its log:\n{}", tail(&self.log, 40)))
+            .unwrap()
     }
 }
 

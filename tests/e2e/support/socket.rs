@@ -17,9 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
-    Result { id: String, payload: Value },
-    Error { id: String, code: String, description: String },
-    Call { id: String, action: String, payload: Value },
+    Result {
+        id: String,
+        payload: Value,
+    },
+    Error {
+        id: String,
+        code: String,
+        description: String,
+    },
+    Call {
+        id: String,
+        action: String,
+        payload: Value,
+    },
     /// The connection is over; the close code if there was one.
     Closed(Option<u16>),
     Silence,
