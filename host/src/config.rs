@@ -95,7 +95,8 @@ impl Config {
             accept_unknown_stations: overrides.accept_unknown_stations
                 || file.accept_unknown_stations.unwrap_or(false),
             heartbeat: Duration::from_secs(
-                within("heartbeat-seconds", file.heartbeat_seconds.unwrap_or(300), 10, 86_400)?.into(),
+                within("heartbeat-seconds", file.heartbeat_seconds.unwrap_or(300), 10, 86_400)?
+                    .into(),
             ),
             // Stations give up on an answer after 30 s or so; an answer after 5 s is late for a driver.
             policy_deadline: Duration::from_millis(
@@ -128,8 +129,7 @@ mod tests {
 
     #[test]
     fn the_command_line_has_the_last_word() {
-        let overrides =
-            Overrides { listen: "127.0.0.1:9000".parse().ok(), ..Overrides::default() };
+        let overrides = Overrides { listen: "127.0.0.1:9000".parse().ok(), ..Overrides::default() };
         let text = "data = \"/srv/pp\"\nlisten = \"0.0.0.0:1\"\nheartbeat-seconds = 60\n";
         let config = load(text, overrides).unwrap();
         assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod charging;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod ocpp;
 pub mod plugins;

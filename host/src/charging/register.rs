@@ -47,7 +47,12 @@ fn scaled(text: &str, decimals: usize) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn sample(value: &str, measurand: Option<&str>, unit: Option<&str>, phase: Option<&str>) -> Sample {
+    fn sample(
+        value: &str,
+        measurand: Option<&str>,
+        unit: Option<&str>,
+        phase: Option<&str>,
+    ) -> Sample {
         Sample {
             value: value.into(),
             measurand: measurand.map(Into::into),

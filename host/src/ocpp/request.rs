@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{Action, StationTime};
-use crate::domain::{
-    ConnectorId, IdToken, MeterReading, MilliwattHours, SessionId, Verdict,
-};
+use crate::domain::{ConnectorId, IdToken, MeterReading, MilliwattHours, SessionId, Verdict};
 
 /// A checked CALL of a station.
 #[derive(Debug)]
@@ -78,12 +76,9 @@ pub struct Stop {
 #[derive(Debug)]
 pub enum Answer {
     Boot {
-        now: Millis,
         interval: Duration,
     },
-    Heartbeat {
-        now: Millis,
-    },
+    Heartbeat,
     /// Received.
     Noted,
     Authorize {

@@ -88,9 +88,7 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
             interval: u32::try_from(interval.as_secs()).unwrap_or(u32::MAX),
             status: RegistrationStatus::Accepted,
         }),
-        Answer::Heartbeat => {
-            to_raw_value(&HeartbeatResponse { current_time: now.to_utc() })
-        }
+        Answer::Heartbeat => to_raw_value(&HeartbeatResponse { current_time: now.to_utc() }),
         Answer::Noted => Ok(empty_object()),
         Answer::Authorize { verdict } => {
             to_raw_value(&AuthorizeResponse { id_tag_info: id_tag_info(verdict) })

@@ -204,7 +204,9 @@ impl Actor {
                 }
                 Output::Look(what) => {
                     let (store, station) = (self.store.clone(), self.station.clone());
-                    self.begin(async move { Some(Input::Found(look(&store, &station, what).await)) });
+                    self.begin(
+                        async move { Some(Input::Found(look(&store, &station, what).await)) },
+                    );
                 }
                 Output::Ask(ask, deadline) => {
                     let policies = self.policies.clone();

@@ -9,7 +9,7 @@ use super::registry::{Command, CommandFailure};
 use crate::ocpp::{Frame, MessageId};
 
 /// Commands that may wait for one station.
-pub const MAX_WAITING_COMMANDS: usize = 16;
+const MAX_WAITING_COMMANDS: usize = 16;
 
 /// Names a command between actor and machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use super::credentials::{Credentials, Proof, read_basic};
 use super::registry::{Arrival, Registry};
 use super::socket::{Parting, Socket, derive_accept_key};
-use crate::domain::{Millis, StationId, StationRecord};
+use crate::domain::{StationId, StationRecord};
 use crate::ocpp::{DIALECTS, Dialect};
 use crate::store::{Commit, Expect, Store, StoreError};
 
@@ -148,7 +148,11 @@ impl Door {
         }
     }
 
-    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         let admitted = match read_knock(&path, request.headers()) {
             Ok(knock) => self.admit(&knock).await.map(|proof| (knock, proof)),
@@ -222,7 +226,9 @@ fn read_knock(path: &str, headers: &HeaderMap) -> Result<Knock, Refusal> {
         values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
     };
     let key = headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::NotWebSocket)?;
-    if !says(UPGRADE, "websocket") || !says(CONNECTION, "upgrade") || !says(SEC_WEBSOCKET_VERSION, "13")
+    if !says(UPGRADE, "websocket")
+        || !says(CONNECTION, "upgrade")
+        || !says(SEC_WEBSOCKET_VERSION, "13")
     {
         return Err(Refusal::NotWebSocket);
     }

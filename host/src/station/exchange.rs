@@ -12,10 +12,13 @@ use crate::domain::{
     Stamp, StationId, StationRecord, Verdict, Versioned,
 };
 use crate::ocpp::{
-    Action, Answer, Boot, Call, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status, Stop,
+    Action, Answer, Boot, Call, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status,
+    Stop,
 };
-use crate::store::records::{OpenSession, SeenStart, StationSession, TokenName};
-use crate::store::{Commit, CommitError, Conflict, Expect, Receipt, StoreError};
+use crate::store::{
+    Commit, CommitError, Conflict, Expect, OpenSession, Receipt, SeenStart, StationSession,
+    StoreError, TokenName,
+};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
 const MAX_TRIES: u32 = 4;
@@ -27,8 +30,16 @@ pub enum Look {
     /// The station, and the token's pseudonym.
     Token(IdToken),
     /// The same, and whether this start was reported before; a fresh session id in case it was not.
-    Start { token: IdToken, connector: ConnectorId, at: Millis, meter: MilliwattHours },
-    Session { session: Option<SessionId>, token: Option<IdToken> },
+    Start {
+        token: IdToken,
+        connector: ConnectorId,
+        at: Millis,
+        meter: MilliwattHours,
+    },
+    Session {
+        session: Option<SessionId>,
+        token: Option<IdToken>,
+    },
 }
 
 /// What the records say. One variant per [`Look`].
@@ -186,10 +197,10 @@ impl Exchange {
                 self.ask(station, Grounds::Authorize(token))
             }
             (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
-                Some(Twin { session, .. }) if session.is_active() => self.done(Answer::Started {
-                    session: session.id,
-                    verdict: session.decision.verdict,
-                }),
+                Some(Twin { session, .. }) if session.is_active() => {
+                    let (id, verdict) = (session.id, session.decision.verdict);
+                    self.commit(barrier(), Answer::Started { session: id, verdict }, None)
+                }
                 twin => {
                     let twin_revision = twin.map(|twin| twin.revision);
                     self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
@@ -200,10 +211,8 @@ impl Exchange {
                 self.commit(commit, Answer::Noted, None)
             }
             (Request::Stop(stop), Found::Session { session, token }) => {
-                match self.stop(stop, session, token) {
-                    Some(commit) => self.commit(commit, Answer::Noted, None),
-                    None => self.done(Answer::Noted),
-                }
+                let commit = self.stop(stop, session, token);
+                self.commit(commit, Answer::Noted, None)
             }
             _ => self.lost_thread(),
         }
@@ -248,7 +257,9 @@ impl Exchange {
                 }
             }
             // The policies' own state moves too fast: what happened is recorded all the same, and refused.
-            Err(CommitError::Conflict(Conflict::Effects)) if grounds.is_some() && self.tries == MAX_TRIES => {
+            Err(CommitError::Conflict(Conflict::Effects))
+                if grounds.is_some() && self.tries == MAX_TRIES =>
+            {
                 self.tries += 1;
                 self.stage = grounds.map_or(Stage::Over, Stage::Asking);
                 let why = "the policies' state changed during every attempt".to_owned();
@@ -259,9 +270,10 @@ impl Exchange {
             Err(CommitError::Conflict(_) | CommitError::Overloaded) => {
                 self.fail(ErrorCode::GenericError, "the server is busy: try again")
             }
-            Err(CommitError::Unavailable) => {
-                self.fail(ErrorCode::InternalError, "the server cannot keep records: try again later")
-            }
+            Err(CommitError::Unstorable(_)) => self
+                .fail(ErrorCode::PropertyConstraintViolation, "the message is too large to keep"),
+            Err(CommitError::Unavailable) => self
+                .fail(ErrorCode::InternalError, "the server cannot keep records: try again later"),
         }
     }
 
@@ -399,13 +411,13 @@ impl Exchange {
         commit
     }
 
-    /// `None` when the session had ended already: a repeated stop is acknowledged and changes nothing.
+    /// A stop of a session that had ended already is acknowledged and changes nothing.
     fn stop(
         &self,
         stop: &Stop,
         session: Option<Versioned<Session>>,
         token: Option<Named>,
-    ) -> Option<Commit> {
+    ) -> Commit {
         let mut commit = Commit::new();
         let own = session.filter(|session| session.value.station == self.station);
         let Some(Versioned { value: mut session, revision }) = own else {
@@ -416,7 +428,7 @@ impl Exchange {
                 reason: stop.reason.clone(),
             };
             commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
-            return Some(commit);
+            return commit;
         };
         let stamp = self.stamp(Some(stop.at));
         charging::meter(&mut session, &stop.readings, stamp);
@@ -427,7 +439,7 @@ impl Exchange {
             token: token.as_ref().map(|token| token.pseudonym.clone()),
         };
         if charging::stop(&mut session, ending) == Stopped::Before {
-            return None;
+            return barrier();
         }
         if !stop.readings.is_empty() {
             let body = FactBody::MeterValues {
@@ -450,7 +462,7 @@ impl Exchange {
         if let Some(token) = &token {
             remember(&mut commit, token);
         }
-        Some(commit)
+        commit
     }
 
     fn stamp(&self, at: Option<StationTime>) -> Stamp {
@@ -480,6 +492,13 @@ impl Exchange {
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
     }
+}
+
+/// Changes nothing, and makes sure that what an answer repeats is on the disk.
+fn barrier() -> Commit {
+    let mut commit = Commit::new();
+    commit.synced();
+    commit
 }
 
 fn remember(commit: &mut Commit, token: &Named) {

@@ -2,8 +2,7 @@
 
 use super::exchange::{Found, Look, Named, Twin};
 use crate::domain::{IdToken, Session, StationId, StationRecord, Versioned};
-use crate::store::records::{SeenStart, TokenName};
-use crate::store::{Store, StoreError};
+use crate::store::{SeenStart, Store, StoreError, TokenName};
 
 /// One look, answered in kind.
 pub(super) async fn look(
@@ -13,19 +12,17 @@ pub(super) async fn look(
 ) -> Result<Found, StoreError> {
     Ok(match look {
         Look::Station => Found::Station(record_of(store, station)?),
-        Look::Token(token) => Found::Token {
-            station: record_of(store, station)?.value,
-            token: named(store, token)?,
-        },
+        Look::Token(token) => {
+            Found::Token { station: record_of(store, station)?.value, token: named(store, token)? }
+        }
         Look::Start { token, connector, at, meter } => {
             let token = named(store, token)?;
             let key = (station.clone(), connector, at, meter, token.pseudonym.clone());
             let twin = match store.read::<SeenStart>(&key)? {
                 None => None,
-                Some(seen) => store.read::<Session>(&seen.value.session)?.map(|session| Twin {
-                    revision: seen.revision,
-                    session: session.value,
-                }),
+                Some(seen) => store
+                    .read::<Session>(&seen.value.session)?
+                    .map(|session| Twin { revision: seen.revision, session: session.value }),
             };
             Found::Start {
                 station: record_of(store, station)?.value,

@@ -53,7 +53,6 @@ pub enum Input {
 }
 
 /// Everything that a station's machine may ask for.
-#[derive(Debug)]
 pub enum Output {
     /// A text message for the current connection.
     Send(String),

@@ -15,5 +15,8 @@ mod lookup;
 pub mod machine;
 pub mod registry;
 mod socket;
+#[cfg(test)]
+mod tests;
 
+pub use actor::Rim;
 pub use registry::{Command, CommandFailure, Live, Registry};

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSoc
 pub(super) use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Largest message of a station, in bytes. A NotifyReport of a large station comes in parts of 64 KiB.
-pub const MAX_MESSAGE: usize = 1 << 20;
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// What a connection reads at once. The library's 128 KiB would be most of an idle station's memory.
 const READ_BUFFER: usize = 4 << 10;

@@ -1,0 +1,237 @@
+//! The composition root: the only place that knows every room. Decides nothing about charging.
+//!
+//! Start: data directory → store → plugins → listeners; stations come in last. Stop: the other way round.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin, AdminKey, KeyError, Serving};
+use crate::config::{Config, DefaultVerdict};
+use crate::domain::{Millis, PolicyRecords, Refusal, Verdict};
+use crate::plugins::{Host, HostConfig, StartError as HostError};
+use crate::policy::{Defaults, Policies};
+use crate::station::credentials::Credentials;
+use crate::station::door::Door;
+use crate::station::machine::Manners;
+use crate::station::registry::Registry;
+use crate::station::Rim;
+use crate::store::{Health, OpenError, Store};
+use crate::work::{Presence, Rollout, RolloutError};
+
+/// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
+/// SYNs and need more than a second.
+const BACKLOG: u32 = 4096;
+
+/// File descriptors that are not stations: listeners, the store, admin connections.
+const OTHER_FILES: u64 = 200;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot use {path} as data directory: {source}")]
+    DataDirectory { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("cannot listen on {address}: {source}; is another server running there?")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Plugins(#[from] HostError),
+    #[error(transparent)]
+    Restore(#[from] RolloutError),
+    #[error("the system gives no random numbers: {0}")]
+    Randomness(getrandom::Error),
+    #[error("metrics cannot be kept: {0}")]
+    Metrics(String),
+}
+
+/// A running server. Dropping it without [`Server::shut_down`] loses nothing that was acknowledged.
+pub struct Server {
+    /// Where stations connect.
+    pub stations: SocketAddr,
+    /// Where the admin API is.
+    pub admin: SocketAddr,
+    /// What the admin API wants to see.
+    pub key: AdminKey,
+    store: Store,
+    registry: Registry,
+    presence: Presence,
+    serving: Serving,
+    stopping: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let metrics = metrics_handle()?;
+        make_private_directory(&config.data)?;
+        say_how_many_stations_fit();
+        let store = Store::open(&config.data)?;
+        let key = AdminKey::open_or_create(&config.data)?;
+        let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
+        let host = Host::start(HostConfig::in_directory(&config.data), records)?;
+        let rollout = Rollout::new(host.clone(), store.clone(), wall_clock);
+        let silence = match config.when_nobody_decides {
+            DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
+            DefaultVerdict::Permit => Verdict::Permit(Default::default()),
+        };
+        let registry = Registry::new(Rim {
+            store: store.clone(),
+            policies: Arc::new(Policies::new(host, Defaults { authorize: silence })),
+            manners: Manners {
+                heartbeat: config.heartbeat,
+                policy_deadline: config.policy_deadline,
+            },
+        });
+        let unrestored = rollout.restore().await?;
+        for plugin in &unrestored {
+            error!(plugin = %plugin.name, error = %plugin.error, "not running");
+        }
+        let mut server = Self {
+            stations: config.listen,
+            admin: config.admin,
+            key,
+            presence: Presence::new(store.clone(), registry.clone()),
+            store,
+            registry,
+            serving: Serving::default(),
+            stopping: CancellationToken::new(),
+            tasks: Vec::new(),
+        };
+        server.open_admin(rollout, metrics).await?;
+        server.open_door(config.accept_unknown_stations).await?;
+        Ok(server)
+    }
+
+    async fn open_admin(
+        &mut self,
+        rollout: Arc<Rollout>,
+        metrics: PrometheusHandle,
+    ) -> Result<(), StartError> {
+        let listener = listen(self.admin)?;
+        self.admin = listener.local_addr().unwrap_or(self.admin);
+        let router = admin::router(Admin {
+            store: self.store.clone(),
+            registry: self.registry.clone(),
+            rollout,
+            key: self.key.clone(),
+            metrics,
+            serving: self.serving.clone(),
+            stopping: self.stopping.clone(),
+        });
+        let stop = self.stopping.clone().cancelled_owned();
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+                error!(%error, "the admin listener ended");
+            }
+        }));
+        Ok(())
+    }
+
+    async fn open_door(&mut self, accept_unknown: bool) -> Result<(), StartError> {
+        let listener = listen(self.stations)?;
+        self.stations = listener.local_addr().unwrap_or(self.stations);
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let door = Arc::new(Door {
+            store: self.store.clone(),
+            registry: self.registry.clone(),
+            credentials: Credentials::new(secret, cores),
+            accept_unknown,
+        });
+        self.tasks.push(tokio::spawn(door.serve(listener, self.stopping.clone())));
+        let presence = self.presence.clone();
+        self.tasks.push(tokio::spawn(presence.keep(self.stopping.clone())));
+        self.serving.set(true);
+        info!(stations = %self.stations, admin = %self.admin, "serving");
+        Ok(())
+    }
+
+    /// Ends when the server cannot go on: then it must be shut down, and started again when the cause is gone.
+    pub async fn failed(&self) -> String {
+        let mut health = self.store.watch_health();
+        match health.wait_for(|health| matches!(health, Health::Failed(_))).await.as_deref() {
+            Ok(Health::Failed(error)) => error.to_string(),
+            _ => "the store's committer is gone".to_owned(),
+        }
+    }
+
+    /// Lets nobody in any more, lets what is under way reach the records, and closes them.
+    pub async fn shut_down(self) {
+        self.serving.set(false);
+        self.stopping.cancel();
+        self.presence.save().await;
+        if !self.registry.shut_down().await {
+            warn!("some stations' work did not end in time; what was acknowledged is on record");
+        }
+        for task in self.tasks {
+            // A listener that panicked has said so; nothing is left to do for it.
+            let _ = task.await;
+        }
+        self.store.close().await;
+        info!("stopped");
+    }
+}
+
+/// The time of day, for what happens here and not at a station.
+fn wall_clock() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|source| StartError::Listen { address, source })
+}
+
+/// Records and keys are nobody else's business.
+fn make_private_directory(path: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::DataDirectory { path: path.to_owned(), source })
+}
+
+/// One recorder for the process, however many servers a test starts in it.
+fn metrics_handle() -> Result<PrometheusHandle, StartError> {
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| PrometheusBuilder::new().install_recorder().map_err(|e| e.to_string()))
+        .clone()
+        .map_err(StartError::Metrics)
+}
+
+/// Every station takes a file descriptor: take as many as the system allows, and say how many that is.
+fn say_how_many_stations_fit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    match current {
+        Some(files) => {
+            let stations = files.saturating_sub(OTHER_FILES);
+            info!(files, stations, "the limit of open files allows this many stations");
+        }
+        None => info!("there is no limit of open files"),
+    }
+}
