@@ -1,6 +1,5 @@
 //! `plugpoint sim`: simulated stations against any server. Knows the wire only.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::output::Output;
+use super::tally::{Tally, kilo, the_end};
 use crate::domain::{IdToken, StationId};
 use crate::sim::{Endpoint, Event, Pace, Profile, Report, Station};
 
@@ -64,7 +64,7 @@ pub async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
         stations.push(Station::start(profile, args.endpoint.clone(), sender.clone()));
     }
     drop(sender);
-    let end = pin_end(args.duration);
+    let end = the_end(args.duration);
     tokio::pin!(end);
     loop {
         tokio::select! {
@@ -117,21 +117,6 @@ fn profile(args: &SimArgs, n: u32) -> anyhow::Result<Profile> {
     })
 }
 
-/// The duration, or Ctrl-C.
-pub(super) async fn pin_end(duration: Option<u64>) {
-    let time = async {
-        match duration {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = time => {}
-        // Without a handler, Ctrl-C ends the process all the same.
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
 /// What a station did, for a person; nothing for what happens all the time.
 fn line(report: &Report) -> Option<String> {
     let what = match &report.event {
@@ -169,76 +154,4 @@ fn line(report: &Report) -> Option<String> {
         Event::Commanded { action, answer } => format!("was asked to {action}: {answer}"),
     };
     Some(format!("{} {:<12} {what}", report.at.to_utc().format("%H:%M:%S%.3f"), report.station))
-}
-
-/// Thousands with three decimals.
-pub(super) fn kilo(wh: u64) -> String {
-    format!("{}.{:03}", wh / 1000, wh % 1000)
-}
-
-/// What all stations did together.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// Completed charges by station.
-    completed: BTreeMap<StationId, u64>,
-    online: u64,
-    started: u64,
-    delivered_wh: u64,
-    refused: u64,
-    answers: u64,
-    errors: u64,
-    slowest: Duration,
-}
-
-impl Tally {
-    pub(super) fn expect(&mut self, station: StationId) {
-        self.completed.entry(station).or_default();
-    }
-
-    pub(super) fn note(&mut self, report: &Report) {
-        match &report.event {
-            Event::Connected => self.online += 1,
-            Event::Disconnected { .. } => self.online = self.online.saturating_sub(1),
-            Event::Answered { took, .. } => {
-                self.answers += 1;
-                self.slowest = self.slowest.max(*took);
-            }
-            Event::CallError { .. } | Event::Unanswered { .. } | Event::GaveUp { .. } => {
-                self.errors += 1;
-            }
-            Event::CardRefused { .. } => self.refused += 1,
-            Event::Started { .. } => self.started += 1,
-            Event::Stopped { delivered_wh, .. } => {
-                self.delivered_wh += delivered_wh;
-                if *delivered_wh > 0 {
-                    *self.completed.entry(report.station.clone()).or_default() += 1;
-                }
-            }
-            Event::Booted { .. }
-            | Event::CardAccepted { .. }
-            | Event::Metered { .. }
-            | Event::Commanded { .. } => {}
-        }
-    }
-
-    /// Stations that have not completed one charge.
-    pub(super) fn without_charge(&self) -> Vec<&StationId> {
-        self.completed.iter().filter(|(_, charges)| **charges == 0).map(|(id, _)| id).collect()
-    }
-
-    pub(super) fn sentence(&self) -> String {
-        format!(
-            "{} of {} stations online; {} charges begun, {} completed, {} kWh; {} cards refused; \
-             {} answers, slowest {} ms; {} errors",
-            self.online,
-            self.completed.len(),
-            self.started,
-            self.completed.values().sum::<u64>(),
-            kilo(self.delivered_wh),
-            self.refused,
-            self.answers,
-            self.slowest.as_millis(),
-            self.errors,
-        )
-    }
 }
