@@ -1,1 +1,36 @@
-//! The wasm host. Knows no OCPP, no station and no store.
+//! The wasm host: from a file to a plugin in service, and from a question to its answer. Knows no OCPP, no station's
+//! socket and no store; what plugins may read arrives as [`PolicyRecords`](crate::domain::PolicyRecords).
+//!
+//! - A file: [`inspect`] reads it without running it, [`pack`] makes it, `files` keeps it, `compile` translates it in a
+//!   child process, `load` turns it into a [`Prepared`] version.
+//! - In service: [`Host`] holds the table of [`Plugin`]s; `instance` lends and takes back what runs; `breaker` stops
+//!   asking who keeps failing.
+//! - Inside a call: `context` is what the host knows of it, `imports` what the guest can reach, `limits` how much.
+
+mod bindings;
+mod breaker;
+mod compile;
+mod context;
+mod engine;
+mod error;
+mod files;
+mod host;
+mod imports;
+mod inspect;
+mod instance;
+mod limits;
+mod load;
+mod manifest;
+mod pack;
+mod plugin;
+
+pub use compile::{Compiler, compile_component};
+pub use error::{CallError, CompileError, LoadError, StartError};
+pub use host::{Host, HostConfig, Prepared};
+pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
+pub use limits::Limits;
+pub use manifest::{
+    AuthorizerSettings, Capability, Hook, HookSettings, Manifest, ManifestError, OnFailure,
+};
+pub use pack::{PackError, Packed, pack};
+pub use plugin::{Plugin, PluginStatus};

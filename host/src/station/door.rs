@@ -291,6 +291,7 @@ async fn hand_over(
         warn!(%station, %peer, ?known, "refused at the door: no subprotocol in common");
         return socket.part(Parting::NoSubprotocol);
     };
+    let socket = Box::new(socket);
     let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof };
     if let Err((reason, socket)) = registry.arrive(arrival) {
         warn!(%station, %peer, %reason, "turned away");

@@ -5,20 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::charging::{self, Started, Stopped};
+use super::scribe::{Scribe, barrier};
 use crate::domain::{
-    AuthorizeAsk, BootInfo, ConnectorId, ConnectorState, Decision, Effects, Ending, Fact, FactBody,
-    IdToken, MeterReading, Millis, MilliwattHours, Pseudonym, Purpose, Refusal, Session, SessionId,
-    Stamp, StationId, StationRecord, Verdict, Versioned,
+    AuthorizeAsk, ConnectorId, Decision, Effects, IdToken, Millis, MilliwattHours, Pseudonym,
+    Purpose, Refusal, Session, SessionId, StationRecord, Verdict, Versioned,
 };
-use crate::ocpp::{
-    Action, Answer, Boot, Call, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status,
-    Stop,
-};
-use crate::store::{
-    Commit, CommitError, Conflict, Expect, OpenSession, Receipt, SeenStart, StationSession,
-    StoreError, TokenName,
-};
+use crate::ocpp::{Answer, Dialect, ErrorCode, Fault, Request};
+use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
 const MAX_TRIES: u32 = 4;
@@ -47,8 +40,8 @@ pub enum Look {
 pub enum Found {
     Station(Versioned<StationRecord>),
     Token { station: StationRecord, token: Named },
-    Start { station: StationRecord, token: Named, twin: Option<Twin>, fresh: SessionId },
-    Session { session: Option<Versioned<Session>>, token: Option<Named> },
+    Start { station: StationRecord, token: Named, twin: Option<Box<Twin>>, fresh: SessionId },
+    Session { session: Option<Box<Versioned<Session>>>, token: Option<Named> },
 }
 
 /// A token as the records know it.
@@ -101,12 +94,8 @@ enum Stage {
 
 /// See the module.
 pub(super) struct Exchange {
-    station: StationId,
-    dialect: &'static Dialect,
-    action: &'static Action,
+    scribe: Scribe,
     request: Request,
-    raw: String,
-    received: Millis,
     deadline: Instant,
     heartbeat: Duration,
     ask: Option<Box<AuthorizeAsk>>,
@@ -116,37 +105,23 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn begin(
-        station: StationId,
-        dialect: &'static Dialect,
-        call: Call,
-        raw: String,
-        received: Millis,
+        scribe: Scribe,
+        request: Request,
         deadline: Instant,
         heartbeat: Duration,
     ) -> (Self, Step) {
-        let mut exchange = Self {
-            station,
-            dialect,
-            action: call.action,
-            request: call.request,
-            raw,
-            received,
-            deadline,
-            heartbeat,
-            ask: None,
-            stage: Stage::Over,
-            tries: 0,
-        };
+        let mut exchange =
+            Self { scribe, request, deadline, heartbeat, ask: None, stage: Stage::Over, tries: 0 };
         let step = exchange.take_up();
         (exchange, step)
     }
 
     pub(super) fn dialect(&self) -> &'static Dialect {
-        self.dialect
+        self.scribe.dialect
     }
 
     pub(super) fn action(&self) -> &'static str {
-        self.action.name
+        self.scribe.action.name
     }
 
     /// The first step, also when everything has to be looked at again.
@@ -155,14 +130,12 @@ impl Exchange {
         let look = match &self.request {
             Request::Heartbeat => return self.done(Answer::Heartbeat),
             Request::Status(status) => {
-                let commit = self.status(status);
+                let commit = self.scribe.status(status);
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Other => {
-                let mut commit = Commit::new();
-                let body = FactBody::Other { action: self.action.name.to_owned() };
-                commit.fact(self.fact(None, body), Some(self.raw.clone()));
-                return self.commit(commit, Answer::Stock(self.action.reply), None);
+                let reply = Answer::Stock(self.scribe.action.reply);
+                return self.commit(self.scribe.other(), reply, None);
             }
             Request::Boot(_) => Look::Station,
             Request::Authorize { token } => Look::Token(token.clone()),
@@ -181,25 +154,25 @@ impl Exchange {
         Step::Look(look)
     }
 
-    pub(super) fn found(&mut self, found: Result<Found, StoreError>) -> Step {
+    pub(super) fn found(&mut self, found: Result<Box<Found>, StoreError>) -> Step {
         if !matches!(self.stage, Stage::Looking) {
             return self.lost_thread();
         }
         let Ok(found) = found else {
             return self.fail(ErrorCode::InternalError, "the records cannot be read: try again");
         };
-        match (&self.request, found) {
+        match (&self.request, *found) {
             (Request::Boot(boot), Found::Station(station)) => {
-                let commit = self.boot(boot, station);
+                let commit = self.scribe.boot(boot, station);
                 self.commit(commit, Answer::Boot { interval: self.heartbeat }, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
             }
             (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
-                Some(Twin { session, .. }) if session.is_active() => {
-                    let (id, verdict) = (session.id, session.decision.verdict);
-                    self.commit(barrier(), Answer::Started { session: id, verdict }, None)
+                Some(twin) if twin.session.is_active() => {
+                    let (session, verdict) = (twin.session.id, twin.session.decision.verdict);
+                    self.commit(barrier(), Answer::Started { session, verdict }, None)
                 }
                 twin => {
                     let twin_revision = twin.map(|twin| twin.revision);
@@ -207,11 +180,11 @@ impl Exchange {
                 }
             },
             (Request::Meter { connector, readings, .. }, Found::Session { session, .. }) => {
-                let commit = self.meter(*connector, session, readings);
+                let commit = self.scribe.meter(*connector, session, readings);
                 self.commit(commit, Answer::Noted, None)
             }
             (Request::Stop(stop), Found::Session { session, token }) => {
-                let commit = self.stop(stop, session, token);
+                let commit = self.scribe.stop(stop, session, token);
                 self.commit(commit, Answer::Noted, None)
             }
             _ => self.lost_thread(),
@@ -226,11 +199,11 @@ impl Exchange {
         let mut commit = Commit::new();
         let answer = match (&self.request, &grounds) {
             (Request::Authorize { .. }, Grounds::Authorize(token)) => {
-                self.authorized(&mut commit, token, decision);
+                self.scribe.authorized(&mut commit, token, decision);
                 Answer::Authorize { verdict }
             }
             (Request::Start(start), Grounds::Start { token, id, twin_revision }) => {
-                self.started(&mut commit, start, token, *id, *twin_revision, decision);
+                self.scribe.started(&mut commit, start, token, *id, *twin_revision, decision);
                 Answer::Started { session: *id, verdict }
             }
             _ => return self.lost_thread(),
@@ -288,15 +261,15 @@ impl Exchange {
         };
         let (vendor, model) = station.boot.map(|boot| (boot.vendor, boot.model)).unzip();
         let ask = Box::new(AuthorizeAsk {
-            station: self.station.clone(),
-            protocol: self.dialect.subprotocol,
+            station: self.scribe.station.clone(),
+            protocol: self.scribe.dialect.subprotocol,
             vendor,
             model,
             zone: station.zone.unwrap_or_else(|| "UTC".to_owned()),
             tags: station.tags,
             connector,
             session,
-            stamp: self.stamp(at),
+            stamp: self.scribe.stamp(at),
             offline: false,
             purpose,
             token: token.token.clone(),
@@ -304,173 +277,6 @@ impl Exchange {
         self.ask = Some(ask.clone());
         self.stage = Stage::Asking(grounds);
         Step::Ask(ask, self.deadline)
-    }
-
-    fn boot(&self, boot: &Boot, station: Versioned<StationRecord>) -> Commit {
-        let info = BootInfo {
-            vendor: boot.vendor.clone(),
-            model: boot.model.clone(),
-            serial: boot.serial.clone(),
-            firmware: boot.firmware.clone(),
-            at: self.received,
-        };
-        let mut record = station.value;
-        record.boot = Some(info.clone());
-        record.first_seen.get_or_insert(self.received);
-        let mut commit = Commit::new();
-        commit.fact(self.fact(None, FactBody::Booted(info)), Some(self.raw.clone()));
-        commit.put(&self.station, &record, Expect::Revision(station.revision));
-        commit
-    }
-
-    fn status(&self, status: &Status) -> Commit {
-        let stamp = self.stamp(status.at);
-        let state = ConnectorState {
-            status: status.status.clone(),
-            error: status.error.clone(),
-            info: status.info.clone(),
-            at: stamp.best(),
-        };
-        let mut commit = Commit::new();
-        commit.put(&(self.station.clone(), status.connector), &state, Expect::Any);
-        let body = FactBody::ConnectorStatus { connector: status.connector, state };
-        commit.fact(self.fact(status.at, body), Some(self.raw.clone()));
-        commit
-    }
-
-    fn authorized(&self, commit: &mut Commit, token: &Named, decision: Decision) {
-        let body = FactBody::AuthorizeAsked {
-            token: token.pseudonym.clone(),
-            purpose: Purpose::Authorize,
-            decision,
-        };
-        commit.fact(self.fact(None, body), Some(self.raw.clone()));
-        remember(commit, token);
-    }
-
-    fn started(
-        &self,
-        commit: &mut Commit,
-        start: &Start,
-        token: &Named,
-        id: SessionId,
-        twin_revision: Option<u64>,
-        decision: Decision,
-    ) {
-        let stamp = self.stamp(Some(start.at));
-        let session = charging::start(Started {
-            id,
-            station: self.station.clone(),
-            connector: start.connector,
-            protocol: self.dialect.subprotocol,
-            transaction: id.to_string(),
-            token: token.pseudonym.clone(),
-            decision: decision.clone(),
-            stamp,
-            meter: start.meter,
-        });
-        let body = FactBody::TransactionStarted {
-            session: id,
-            connector: start.connector,
-            token: token.pseudonym.clone(),
-            meter: start.meter,
-            decision,
-        };
-        commit.fact(self.fact(Some(start.at), body), Some(self.raw.clone()));
-        commit.put(&id, &session, Expect::Absent);
-        commit.put(&(self.station.clone(), id), &StationSession {}, Expect::Absent);
-        let open = (self.station.clone(), start.connector, id);
-        commit.put(&open, &OpenSession { session: id }, Expect::Absent);
-        let at = start.at.millis.unwrap_or_default();
-        let seen =
-            (self.station.clone(), start.connector, at, start.meter, token.pseudonym.clone());
-        let expect = twin_revision.map_or(Expect::Absent, Expect::Revision);
-        commit.put(&seen, &SeenStart { session: id }, expect);
-        remember(commit, token);
-    }
-
-    fn meter(
-        &self,
-        connector: ConnectorId,
-        session: Option<Versioned<Session>>,
-        readings: &[MeterReading],
-    ) -> Commit {
-        let mut commit = Commit::new();
-        let own = session.filter(|session| session.value.station == self.station);
-        let body = FactBody::MeterValues {
-            connector,
-            session: own.as_ref().map(|session| session.value.id),
-            readings: readings.to_vec(),
-        };
-        commit.fact(self.fact(None, body), Some(self.raw.clone()));
-        if let Some(Versioned { value: mut session, revision }) = own
-            && charging::meter(&mut session, readings, Stamp::here(self.received))
-        {
-            commit.put(&session.id, &session, Expect::Revision(revision));
-        }
-        commit
-    }
-
-    /// A stop of a session that had ended already is acknowledged and changes nothing.
-    fn stop(
-        &self,
-        stop: &Stop,
-        session: Option<Versioned<Session>>,
-        token: Option<Named>,
-    ) -> Commit {
-        let mut commit = Commit::new();
-        let own = session.filter(|session| session.value.station == self.station);
-        let Some(Versioned { value: mut session, revision }) = own else {
-            // Never guessed: which session a stop without a name belongs to is for people to say.
-            let body = FactBody::OrphanStop {
-                transaction: stop.transaction.clone(),
-                meter: stop.meter,
-                reason: stop.reason.clone(),
-            };
-            commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
-            return commit;
-        };
-        let stamp = self.stamp(Some(stop.at));
-        charging::meter(&mut session, &stop.readings, stamp);
-        let ending = Ending {
-            stamp,
-            meter_stop: stop.meter,
-            reason: stop.reason.clone(),
-            token: token.as_ref().map(|token| token.pseudonym.clone()),
-        };
-        if charging::stop(&mut session, ending) == Stopped::Before {
-            return barrier();
-        }
-        if !stop.readings.is_empty() {
-            let body = FactBody::MeterValues {
-                connector: session.connector,
-                session: Some(session.id),
-                readings: stop.readings.clone(),
-            };
-            commit.fact(self.fact(None, body), None);
-        }
-        let body = FactBody::TransactionEnded {
-            session: session.id,
-            meter: stop.meter,
-            energy: session.energy(),
-            reason: stop.reason.clone(),
-        };
-        commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
-        commit.put(&session.id, &session, Expect::Revision(revision));
-        let open = (self.station.clone(), session.connector, session.id);
-        commit.delete::<OpenSession>(&open, Expect::Any);
-        if let Some(token) = &token {
-            remember(&mut commit, token);
-        }
-        commit
-    }
-
-    fn stamp(&self, at: Option<StationTime>) -> Stamp {
-        at.map_or(Stamp::here(self.received), |at| at.stamp(self.received))
-    }
-
-    fn fact(&self, at: Option<StationTime>, body: FactBody) -> Fact {
-        Fact { station: Some(self.station.clone()), stamp: self.stamp(at), body }
     }
 
     fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {
@@ -491,18 +297,5 @@ impl Exchange {
     /// The driver answered something that was not asked: a defect of ours, and the station must still get an answer.
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
-    }
-}
-
-/// Changes nothing, and makes sure that what an answer repeats is on the disk.
-fn barrier() -> Commit {
-    let mut commit = Commit::new();
-    commit.synced();
-    commit
-}
-
-fn remember(commit: &mut Commit, token: &Named) {
-    if !token.is_recorded {
-        commit.put(&token.pseudonym, &TokenName { token: token.token.clone() }, Expect::Any);
     }
 }

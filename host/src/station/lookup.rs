@@ -9,8 +9,8 @@ pub(super) async fn look(
     store: &Store,
     station: &StationId,
     look: Look,
-) -> Result<Found, StoreError> {
-    Ok(match look {
+) -> Result<Box<Found>, StoreError> {
+    Ok(Box::new(match look {
         Look::Station => Found::Station(record_of(store, station)?),
         Look::Token(token) => {
             Found::Token { station: record_of(store, station)?.value, token: named(store, token)? }
@@ -20,9 +20,11 @@ pub(super) async fn look(
             let key = (station.clone(), connector, at, meter, token.pseudonym.clone());
             let twin = match store.read::<SeenStart>(&key)? {
                 None => None,
-                Some(seen) => store
-                    .read::<Session>(&seen.value.session)?
-                    .map(|session| Twin { revision: seen.revision, session: session.value }),
+                Some(seen) => {
+                    let session = store.read::<Session>(&seen.value.session)?;
+                    let revision = seen.revision;
+                    session.map(|session| Box::new(Twin { revision, session: session.value }))
+                }
             };
             Found::Start {
                 station: record_of(store, station)?.value,
@@ -32,10 +34,10 @@ pub(super) async fn look(
             }
         }
         Look::Session { session, token } => Found::Session {
-            session: session.map(|id| store.read::<Session>(&id)).transpose()?.flatten(),
+            session: session.map(|id| store.read(&id)).transpose()?.flatten().map(Box::new),
             token: token.map(|token| named(store, token)).transpose()?,
         },
-    })
+    }))
 }
 
 fn record_of(store: &Store, id: &StationId) -> Result<Versioned<StationRecord>, StoreError> {

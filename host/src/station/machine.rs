@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::commands::{CommandId, Commands, Settled};
 use super::exchange::{Exchange, Found, Look, Step};
 use super::registry::{Command, CommandFailure};
+use super::scribe::Scribe;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
 };
@@ -44,7 +45,7 @@ pub enum Input {
     Text(String),
     /// A ping, a pong: a sign of life.
     Heard,
-    Found(Result<Found, StoreError>),
+    Found(Result<Box<Found>, StoreError>),
     Decided(Decision, Effects),
     Committed(Result<Receipt, CommitError>),
     Command(CommandId, Command),
@@ -89,6 +90,9 @@ pub struct Manners {
 }
 
 struct Waiting {
+    /// The connection that it came by.
+    generation: u64,
+    dialect: &'static Dialect,
     id: MessageId,
     call: Call,
     raw: String,
@@ -138,7 +142,7 @@ impl Machine {
 
     /// Nothing is under way and nobody is connected.
     pub fn is_idle(&self) -> bool {
-        self.link.is_none() && self.current.is_none() && self.commands.is_empty()
+        self.link.is_none() && self.is_settled() && self.commands.is_empty()
     }
 
     /// Nothing that must still reach the records is under way.
@@ -179,8 +183,7 @@ impl Machine {
         self.generation += 1;
         self.link = None;
         self.heard = None;
-        // Calls that nobody worked on yet were not acknowledged: the station will say them again.
-        self.waiting.clear();
+        // Calls that wait are worked on all the same: they report what happened, and a repetition is recognised.
         self.note(now, FactBody::Disconnected { why });
         for settled in self.commands.disconnect() {
             self.settle(now, settled);
@@ -221,7 +224,8 @@ impl Machine {
                 self.refuse(id, &Fault::new(ErrorCode::GenericError, why));
             }
             Ok(call) => {
-                self.waiting.push_back(Waiting { id, call, raw, now });
+                let (generation, dialect) = (self.generation, link.dialect);
+                self.waiting.push_back(Waiting { generation, dialect, id, call, raw, now });
                 self.next_exchange(now);
             }
         }
@@ -231,18 +235,17 @@ impl Machine {
     fn next_exchange(&mut self, now: Now) {
         while self.current.is_none() {
             let Some(next) = self.waiting.pop_front() else { return };
-            let Some(link) = &self.link else { return };
             let deadline = next.now.steady + self.manners.policy_deadline;
-            let (exchange, step) = Exchange::begin(
-                self.station.clone(),
-                link.dialect,
-                next.call,
-                next.raw,
-                next.now.wall,
-                deadline,
-                self.manners.heartbeat,
-            );
-            self.current = Some((self.generation, next.id, exchange));
+            let scribe = Scribe {
+                station: self.station.clone(),
+                dialect: next.dialect,
+                action: next.call.action,
+                raw: next.raw,
+                received: next.now.wall,
+            };
+            let (exchange, step) =
+                Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
+            self.current = Some((next.generation, next.id, exchange));
             self.carry_out(now, step);
         }
     }

@@ -14,6 +14,7 @@ mod exchange;
 mod lookup;
 pub mod machine;
 pub mod registry;
+mod scribe;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -113,7 +113,7 @@ struct Entry {
 /// A connection that wants its actor.
 pub(super) struct Arrival {
     pub(super) station: StationId,
-    pub(super) socket: Socket,
+    pub(super) socket: Box<Socket>,
     pub(super) dialect: &'static Dialect,
     pub(super) peer: SocketAddr,
     pub(super) proof: Proof,
@@ -186,7 +186,7 @@ impl Registry {
     }
 
     /// Gives a connection to the station's actor, which is started if there is none.
-    pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Socket)> {
+    pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Box<Socket>)> {
         let Arrival { station, socket, dialect, peer, proof } = arrival;
         let now = actor::now().wall;
         let mut stations = lock(&self.inner.stations);
@@ -204,7 +204,7 @@ impl Registry {
         if presence.link.is_some_and(|(_, _, held)| proof < held) {
             return Err((TurnedAway::WeakerProof, socket));
         }
-        let letter = Letter::Link { socket: Box::new(socket), dialect, peer };
+        let letter = Letter::Link { socket, dialect, peer };
         match entry.letters.try_send(letter) {
             Ok(()) => {
                 *presence = Presence { link: Some((peer, dialect, proof)), since: now };
@@ -212,7 +212,7 @@ impl Registry {
                 Ok(())
             }
             Err(refused) => match refused.into_inner() {
-                Letter::Link { socket, .. } => Err((TurnedAway::Crowded, *socket)),
+                Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
                 Letter::Command(..) => unreachable!("a link was sent"),
             },
         }

@@ -29,9 +29,11 @@ struct Bench {
     warnings: Vec<String>,
     settled: Vec<(CommandId, Result<Box<RawValue>, CommandFailure>)>,
     hung_up: bool,
-    policy: Box<dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>>,
+    policy: Box<Policy>,
     asked: usize,
 }
+
+type Policy = dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>;
 
 const EPOCH: u64 = 1_767_261_600_000; // 2026-01-01T10:00:00Z
 
@@ -302,6 +304,19 @@ fn a_thinking_policy_stops_no_frame_from_being_read_and_a_crowd_is_refused() {
     bench.input(Input::Decided(decision, effects));
     assert_eq!(bench.sent.len(), 17, "the authorisation and the 16 that waited");
     assert!(bench.sent[0].contains("slow"), "in the order of arrival");
+}
+
+#[test]
+fn what_a_station_said_before_it_was_cut_off_is_recorded_without_an_answer() {
+    let mut bench = Bench::new();
+    bench.policy = Box::new(|_| None);
+    bench.says(r#"[2,"1","Authorize",{"idTag":"C"}]"#);
+    bench.says(r#"[2,"2","DataTransfer",{"vendorId":"last words"}]"#);
+    bench.input(Input::Unlinked { why: "cut".into() });
+    let (decision, effects) = verdict(Verdict::Permit(Default::default()));
+    bench.input(Input::Decided(decision, effects));
+    assert!(bench.facts().contains(&FactBody::Other { action: "DataTransfer".into() }));
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! `plugpoint serve`: runs a server until it is told to stop. Knows no room but the composition root.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::config::{Config, Overrides};
+use crate::server::Server;
+
+/// Run the server.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Directory for everything that must survive; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where stations connect [default: 0.0.0.0:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where the admin API listens [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin: Option<SocketAddr>,
+    /// Configuration file (TOML); the options here have the last word.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Let stations in that nobody registered, without a password.
+    #[arg(long)]
+    accept_unknown_stations: bool,
+}
+
+/// Serves until SIGINT or SIGTERM (exit code 0), or until the server cannot go on (exit code 1).
+pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let overrides = Overrides {
+        data: args.data,
+        listen: args.listen,
+        admin: args.admin,
+        accept_unknown_stations: args.accept_unknown_stations,
+    };
+    let config = Config::load(args.config.as_deref(), overrides)?;
+    let server = Server::start(config).await.context("the server does not start")?;
+    announce(&server);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let code = tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            ExitCode::SUCCESS
+        }
+        _ = terminate.recv() => ExitCode::SUCCESS,
+        why = server.failed() => {
+            error!(why, "the server cannot go on; start it again when the cause is gone");
+            ExitCode::FAILURE
+        }
+    };
+    info!("stopping: connections are closed, what is under way is finished");
+    server.shut_down().await;
+    Ok(code)
+}
+
+/// One line that a script can read: with port 0 nobody else knows the ports.
+#[expect(clippy::print_stdout, reason = "the line is the command's output")]
+fn announce(server: &Server) {
+    println!("listening stations={} admin={}", server.stations, server.admin);
+}

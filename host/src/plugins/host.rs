@@ -1,0 +1,190 @@
+//! The plugins in service, and the way into and out of it. Knows no record and no log of changes: who loads a plugin
+//! commits the change first and publishes then.
+//!
+//! The table is immutable and swapped as a whole. A call that has begun keeps the version that it began with, which
+//! goes away by itself when the last such call has ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+use super::compile::Compiler;
+use super::engine;
+use super::error::{LoadError, StartError};
+use super::files::Files;
+use super::limits::Limits;
+use super::manifest::{Capability, Hook};
+use super::plugin::{Plugin, PluginStatus};
+use crate::domain::{Digest, Effects, PluginName, PluginVersion, PolicyRecords};
+
+/// Plugins in service at once.
+const MAX_PLUGINS: usize = 64;
+
+/// Instances of all plugins together, idle ones included. Each reserves some 6 GiB of address space and nothing else.
+const INSTANCES: u32 = 256;
+
+/// How the plugin host is set up.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Where components and their machine code are kept.
+    pub dir: PathBuf,
+    pub compiler: Compiler,
+    /// For every plugin.
+    pub limits: Limits,
+    /// What the operator lets plugins use, if they ask for it.
+    pub grants: BTreeSet<Capability>,
+    /// Instances of all plugins together.
+    pub instances: u32,
+}
+
+impl HostConfig {
+    /// The usual settings: everything that this version of the contract offers is granted, since all of it is local
+    /// and bounded.
+    pub fn new(dir: PathBuf, compiler: Compiler) -> Self {
+        Self {
+            dir,
+            compiler,
+            limits: Limits::default(),
+            grants: Capability::ALL.into(),
+            instances: INSTANCES,
+        }
+    }
+}
+
+/// One per process.
+pub struct Host {
+    pub(super) config: HostConfig,
+    pub(super) engine: Engine,
+    pub(super) files: Arc<Files>,
+    pub(super) records: Arc<dyn PolicyRecords>,
+    /// Places in the engine's pool.
+    pub(super) places: Arc<Semaphore>,
+    /// One compilation at a time, whatever an operator loads at once.
+    pub(super) compiling: Semaphore,
+    table: ArcSwap<Table>,
+}
+
+/// Who is in service. Never changed, only replaced.
+#[derive(Default)]
+struct Table {
+    plugins: BTreeMap<PluginName, Arc<Plugin>>,
+    /// In the order in which they are asked.
+    authorizers: Arc<[Arc<Plugin>]>,
+}
+
+impl Table {
+    fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>) -> Self {
+        let mut authorizers: Vec<_> =
+            plugins.values().filter(|plugin| plugin.answers(Hook::Authorizer)).cloned().collect();
+        // Stable: equals stay in the order of their names.
+        authorizers.sort_by_key(|plugin| plugin.manifest().hooks.authorizer.priority);
+        Self { plugins, authorizers: authorizers.into() }
+    }
+}
+
+/// A version that is ready to serve and does not yet.
+pub struct Prepared {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) effects: Effects,
+    pub(super) replaces: Option<PluginVersion>,
+}
+
+impl Prepared {
+    pub fn name(&self) -> &PluginName {
+        self.plugin.name()
+    }
+
+    pub fn version(&self) -> &PluginVersion {
+        self.plugin.version()
+    }
+
+    /// The version in service when this one was prepared.
+    pub fn replaces(&self) -> Option<&PluginVersion> {
+        self.replaces.as_ref()
+    }
+
+    /// What `migrate` did to the plugin's state. Belongs into the commit that makes this version the active one.
+    pub fn effects(&self) -> &Effects {
+        &self.effects
+    }
+
+    pub fn status(&self) -> PluginStatus {
+        self.plugin.status()
+    }
+}
+
+impl Host {
+    pub fn start(
+        config: HostConfig,
+        records: Arc<dyn PolicyRecords>,
+    ) -> Result<Arc<Self>, StartError> {
+        let engine = engine::running(config.instances)
+            .map_err(|error| StartError::Engine(format!("{error:#}")))?;
+        engine::start_ticker(&engine)?;
+        let files = Files::open(&config.dir, engine::compatibility(&engine))?;
+        let places = usize::try_from(config.instances).unwrap_or(Semaphore::MAX_PERMITS);
+        Ok(Arc::new(Self {
+            config,
+            engine,
+            files: Arc::new(files),
+            records,
+            places: Arc::new(Semaphore::new(places)),
+            compiling: Semaphore::new(1),
+            table: ArcSwap::default(),
+        }))
+    }
+
+    /// Puts a prepared version into service, in place of another of the same name.
+    pub fn publish(&self, prepared: Prepared) {
+        self.change(|plugins| {
+            plugins.insert(prepared.name().clone(), Arc::clone(&prepared.plugin));
+        });
+    }
+
+    /// Takes a plugin out of service. False if there was none of this name.
+    pub fn retire(&self, name: &PluginName) -> bool {
+        let before = self.table.load_full();
+        self.change(|plugins| drop(plugins.remove(name)));
+        before.plugins.contains_key(name)
+    }
+
+    fn change(&self, edit: impl Fn(&mut BTreeMap<PluginName, Arc<Plugin>>)) {
+        self.table.rcu(|table| {
+            let mut plugins = table.plugins.clone();
+            edit(&mut plugins);
+            Table::of(plugins)
+        });
+    }
+
+    /// The authorisers in the order in which they are asked. Holding on to the answer holds on to its versions.
+    pub fn authorizers(&self) -> Arc<[Arc<Plugin>]> {
+        Arc::clone(&self.table.load().authorizers)
+    }
+
+    pub fn plugin(&self, name: &PluginName) -> Option<Arc<Plugin>> {
+        self.table.load().plugins.get(name).cloned()
+    }
+
+    /// All plugins in service, by name.
+    pub fn status(&self) -> Vec<PluginStatus> {
+        self.table.load_full().plugins.values().map(|plugin| plugin.status()).collect()
+    }
+
+    /// Drops the files of all components but these, which the records name. Returns how many it dropped.
+    pub fn forget_all_but(&self, keep: &[Digest]) -> std::io::Result<usize> {
+        self.files.forget_all_but(keep)
+    }
+
+    pub(super) fn has_room_for(&self, name: &PluginName) -> Result<(), LoadError> {
+        let table = self.table.load();
+        if table.plugins.contains_key(name) || table.plugins.len() < MAX_PLUGINS {
+            Ok(())
+        } else {
+            Err(LoadError::TooMany(MAX_PLUGINS))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The capabilities: what a guest's imports do. Every one is bounded, quick and free of side effects; writes are
+//! only noted.
+
+use std::collections::BTreeSet;
+
+use tracing::{debug, error, info, warn};
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings::plugpoint::plugin::types::{HostError, StationResult as Station};
+use super::bindings::plugpoint::plugin::{clock, log, state, stations, tokens, types};
+use super::context::{Context, tidy};
+use super::limits::{KEYS_PER_PAGE, MAX_KEY, MAX_LINE, MAX_LOOKUPS, MAX_VALUE, MAX_WRITES};
+use super::manifest::Capability;
+use crate::domain::{IdToken, Millis, StateRead, StateWrite, StationId, StationRecord};
+
+/// A linker that knows the granted capabilities and nothing else.
+pub(super) fn linker(
+    engine: &wasmtime::Engine,
+    granted: &BTreeSet<Capability>,
+) -> wasmtime::Result<Linker<Context>> {
+    let mut linker = Linker::new(engine);
+    for capability in granted {
+        match capability {
+            Capability::Log => log::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Clock => clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::State => state::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Stations => stations::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Tokens => tokens::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+        }
+    }
+    Ok(linker)
+}
+
+/// `Ok` of the outer result: the guest goes on. The inner one is what it is told.
+type Answer<T> = wasmtime::Result<Result<T, HostError>>;
+
+fn limit<T>(what: String) -> Answer<T> {
+    Ok(Err(HostError::Limit(what)))
+}
+
+impl types::Host for Context {}
+
+impl log::Host for Context {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        if !self.may_log() {
+            return Ok(());
+        }
+        let line = tidy(&message, MAX_LINE, self.call.token.as_ref());
+        let plugin = &self.plugin;
+        match level {
+            log::Level::Debug => debug!(%plugin, "{line}"),
+            log::Level::Info => info!(%plugin, "{line}"),
+            log::Level::Warn => warn!(%plugin, "{line}"),
+            log::Level::Error => error!(%plugin, "{line}"),
+        }
+        Ok(())
+    }
+}
+
+impl clock::Host for Context {
+    fn now_ms(&mut self) -> wasmtime::Result<u64> {
+        Ok(Millis::from_utc(chrono::Utc::now()).unwrap_or_default().0)
+    }
+}
+
+impl state::Host for Context {
+    fn get(&mut self, key: String) -> Answer<Option<Vec<u8>>> {
+        if let Some(written) = self.call.effects.writes.iter().rev().find(|w| w.key == key) {
+            return Ok(Ok(written.value.clone()));
+        }
+        if !self.call.may_look_up() {
+            return too_many_lookups();
+        }
+        let Ok(found) = self.records.state(&self.plugin, &key) else {
+            return Ok(Err(HostError::Unavailable));
+        };
+        let read = StateRead { plugin: self.plugin.clone(), key, revision: found.revision };
+        self.call.effects.reads.push(read);
+        Ok(Ok(found.value))
+    }
+
+    fn set(&mut self, key: String, value: Vec<u8>) -> Answer<()> {
+        if value.len() > MAX_VALUE {
+            return limit(format!("a value may have {MAX_VALUE} bytes"));
+        }
+        self.note(key, Some(value))
+    }
+
+    fn delete(&mut self, key: String) -> Answer<()> {
+        self.note(key, None)
+    }
+
+    fn list_keys(&mut self, prefix: String, after: Option<String>) -> Answer<Vec<String>> {
+        if !self.call.may_look_up() {
+            return too_many_lookups();
+        }
+        // Deleted keys may fall out of the page, at most as many as were written.
+        let room = KEYS_PER_PAGE + MAX_WRITES;
+        let stored = self.records.state_keys(&self.plugin, &prefix, after.as_deref(), room);
+        let Ok(stored) = stored else { return Ok(Err(HostError::Unavailable)) };
+        // Beyond the last key of a full page the records have not been looked at.
+        let last = (stored.len() == room).then(|| stored.last().cloned()).flatten();
+        let mut keys: BTreeSet<String> = stored.into_iter().collect();
+        for write in &self.call.effects.writes {
+            let asked =
+                write.key.starts_with(&prefix) && after.as_ref().is_none_or(|a| write.key > *a);
+            let seen = last.as_ref().is_none_or(|last| write.key <= *last);
+            match &write.value {
+                Some(_) if asked && seen => drop(keys.insert(write.key.clone())),
+                Some(_) => {}
+                None => drop(keys.remove(&write.key)),
+            }
+        }
+        Ok(Ok(keys.into_iter().take(KEYS_PER_PAGE).collect()))
+    }
+}
+
+impl Context {
+    fn note(&mut self, key: String, value: Option<Vec<u8>>) -> Answer<()> {
+        if key.is_empty() || key.len() > MAX_KEY {
+            return limit(format!("a key must have 1 to {MAX_KEY} bytes"));
+        }
+        let writes = &mut self.call.effects.writes;
+        if let Some(earlier) = writes.iter_mut().find(|write| write.key == key) {
+            earlier.value = value;
+        } else if writes.len() < MAX_WRITES {
+            writes.push(StateWrite { plugin: self.plugin.clone(), key, value });
+        } else {
+            return limit(format!("a call may write {MAX_WRITES} keys"));
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn too_many_lookups<T>() -> Answer<T> {
+    limit(format!("a call may look up {MAX_LOOKUPS} things"))
+}
+
+impl tokens::Host for Context {
+    fn get(&mut self, value: String) -> Answer<Option<tokens::Entry>> {
+        if !self.call.may_look_up() {
+            return too_many_lookups();
+        }
+        let Ok(token) = IdToken::new(&value) else { return Ok(Ok(None)) };
+        let Ok(record) = self.records.token(&token) else {
+            return Ok(Err(HostError::Unavailable));
+        };
+        Ok(Ok(record.map(|record| tokens::Entry {
+            blocked: record.blocked,
+            expires: record.expires.map(|expires| expires.0),
+            group: record.group,
+            account: record.account,
+        })))
+    }
+}
+
+impl stations::Host for Context {
+    fn get(&mut self, id: String) -> Answer<Option<Station>> {
+        if !self.call.may_look_up() {
+            return too_many_lookups();
+        }
+        let Ok(name) = StationId::new(&id) else { return Ok(Ok(None)) };
+        let Ok(record) = self.records.station(&name) else {
+            return Ok(Err(HostError::Unavailable));
+        };
+        Ok(Ok(record.map(|record| station(id, record))))
+    }
+}
+
+fn station(id: String, record: StationRecord) -> Station {
+    let mut more =
+        vec![("settings".to_owned(), serde_json::Value::Object(record.settings).to_string())];
+    let (mut vendor, mut model) = (None, None);
+    let mut tell = |name: &str, value: Option<String>| {
+        more.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    tell("currency", record.currency);
+    if let Some(boot) = record.boot {
+        tell("serial", boot.serial);
+        tell("firmware", boot.firmware);
+        (vendor, model) = (Some(boot.vendor), Some(boot.model));
+    }
+    Station {
+        id,
+        protocol: String::new(),
+        vendor,
+        model,
+        zone: record.zone.unwrap_or_else(|| "UTC".to_owned()),
+        tags: record.tags,
+        more,
+    }
+}

@@ -1,0 +1,261 @@
+//! One version of a plugin in service: its pool, its breaker, its figures, and its hooks as Rust functions.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use super::bindings::exports::plugpoint::plugin::authorizer::{self as wit, Ask, Token};
+use super::bindings::plugpoint::plugin::types::StationParam;
+use super::breaker::{Admission, Breaker};
+use super::context::{Call, begin, tidy};
+use super::error::CallError;
+use super::inspect::Inspection;
+use super::instance::{Blueprint, Instance, Pool};
+use super::limits::{MAX_EVSES, MAX_TEXT};
+use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
+use crate::domain::{
+    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, Permit, PluginName, PluginVersion,
+    Refusal, Verdict,
+};
+
+/// The protocol's word for the kind of token, where the protocol has only one.
+const RFID: &str = "rfid";
+
+/// One version of a plugin, ready to be asked.
+pub struct Plugin {
+    version: PluginVersion,
+    inspection: Inspection,
+    blueprint: Blueprint,
+    pool: Pool,
+    breaker: Mutex<Breaker>,
+    /// False while the breaker is closed and has nothing to count, which spares nearly every call the lock.
+    uneasy: AtomicBool,
+    figures: Figures,
+}
+
+/// Counters since this version came into service.
+#[derive(Default)]
+struct Figures {
+    calls: AtomicU64,
+    micros: AtomicU64,
+    failures: [AtomicU64; CallError::KINDS.len()],
+    last_failure: Mutex<Option<String>>,
+}
+
+/// A plugin as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginStatus {
+    pub name: PluginName,
+    pub version: String,
+    pub digest: Digest,
+    pub summary: Option<String>,
+    /// JSON text.
+    pub settings: String,
+    pub hooks: Vec<Hook>,
+    pub imports: Vec<Capability>,
+    pub authorizer: Option<AuthorizerSettings>,
+    /// Since this version came into service, failed ones included.
+    pub calls: u64,
+    /// Time that the calls took together, waiting included.
+    pub micros: u64,
+    /// By kind: `deadline`, `cpu-budget`, `memory`, `trap`, `saturated`, `breaker-open`, `told`.
+    pub failures: Vec<(&'static str, u64)>,
+    pub last_failure: Option<String>,
+    /// `closed`: it is asked. `open`: it is not, for a while. `probing`: one call is trying it.
+    pub breaker: &'static str,
+    pub instances_busy: usize,
+    pub instances_idle: usize,
+}
+
+impl Plugin {
+    pub(super) fn new(
+        version: PluginVersion,
+        inspection: Inspection,
+        blueprint: Blueprint,
+        first: Instance,
+    ) -> Self {
+        let pool = Pool::new(blueprint.limits.instances.get());
+        pool.stock(first);
+        Self {
+            version,
+            inspection,
+            blueprint,
+            pool,
+            breaker: Mutex::new(Breaker::new()),
+            uneasy: AtomicBool::new(false),
+            figures: Figures::default(),
+        }
+    }
+
+    /// The name under which the operator loaded it.
+    pub fn name(&self) -> &PluginName {
+        &self.blueprint.plugin
+    }
+
+    pub fn version(&self) -> &PluginVersion {
+        &self.version
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.inspection.manifest
+    }
+
+    pub(super) fn answers(&self, hook: Hook) -> bool {
+        self.inspection.hooks.contains(&hook)
+    }
+
+    /// Asks whether a token may charge. A call that fails has no effects.
+    pub async fn authorize(
+        &self,
+        ask: &AuthorizeAsk,
+        deadline: Instant,
+    ) -> Result<(Verdict, Effects), CallError> {
+        let began = Instant::now();
+        let result = match self.admit(began) {
+            Admission::Ask => self.ask_authorizer(ask, deadline).await,
+            Admission::DoNotAsk => Err(CallError::BreakerOpen),
+        };
+        self.note(began, result.as_ref().err());
+        result
+    }
+
+    async fn ask_authorizer(
+        &self,
+        ask: &AuthorizeAsk,
+        deadline: Instant,
+    ) -> Result<(Verdict, Effects), CallError> {
+        let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
+        let Instance { store, authorizer: Some(guest), .. } = &mut lease.instance else {
+            return Ok((Verdict::Pass, Effects::default()));
+        };
+        begin(store, Call::new(self.blueprint.limits.call_cpu, Some(ask.token.clone())));
+        let tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
+        let session = ask.session.map(|session| session.to_string());
+        let call = guest.call_authorize(
+            &mut *store,
+            lend(ask, &tags, session.as_deref()),
+            ask.purpose.as_str(),
+            Token { value: ask.token.reveal(), kind: RFID, more: &[] },
+        );
+        let outcome = timeout_at(deadline, call).await;
+        let (verdict, effects) = lease.settle(outcome)?;
+        Ok((take(verdict, &ask.token), effects))
+    }
+
+    fn admit(&self, now: Instant) -> Admission {
+        if !self.uneasy.load(Ordering::Relaxed) {
+            return Admission::Ask;
+        }
+        self.breaker().admit(now.into_std())
+    }
+
+    /// Books a call: figures, breaker and, when it broke, a line in the log.
+    fn note(&self, began: Instant, failure: Option<&CallError>) {
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.figures.calls.fetch_add(1, Ordering::Relaxed);
+        self.figures.micros.fetch_add(took, Ordering::Relaxed);
+        let Some(error) = failure else {
+            if self.uneasy.load(Ordering::Relaxed) {
+                let mut breaker = self.breaker();
+                breaker.succeeded();
+                self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
+            }
+            return;
+        };
+        self.figures.failures[error.index()].fetch_add(1, Ordering::Relaxed);
+        let mut last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(error.to_string());
+        drop(last);
+        if error.is_breakage() {
+            let mut breaker = self.breaker();
+            let opens = breaker.broke(began.into_std());
+            self.uneasy.store(true, Ordering::Relaxed);
+            drop(breaker);
+            self.complain(error, opens);
+        }
+    }
+
+    fn complain(&self, error: &CallError, opens: bool) {
+        let (plugin, version) = (self.name(), &self.version.version);
+        if self.blueprint.log_gate.admit(plugin, std::time::Instant::now()) {
+            warn!(%plugin, version, "the plugin {error}");
+        }
+        if opens {
+            warn!(%plugin, version, "the plugin keeps failing and is not asked for a while");
+        }
+    }
+
+    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn status(&self) -> PluginStatus {
+        let manifest = &self.inspection.manifest;
+        let (instances_busy, instances_idle) = self.pool.census();
+        let last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = self.figures.failures.iter().map(|count| count.load(Ordering::Relaxed));
+        PluginStatus {
+            name: self.name().clone(),
+            version: self.version.version.clone(),
+            digest: self.version.digest.clone(),
+            summary: manifest.summary.clone(),
+            settings: self.version.settings.clone(),
+            hooks: self.inspection.hooks.iter().copied().collect(),
+            imports: self.inspection.imports.iter().copied().collect(),
+            authorizer: self.answers(Hook::Authorizer).then(|| manifest.hooks.authorizer.clone()),
+            calls: self.figures.calls.load(Ordering::Relaxed),
+            micros: self.figures.micros.load(Ordering::Relaxed),
+            failures: CallError::KINDS.into_iter().zip(failures).collect(),
+            last_failure: last.clone(),
+            breaker: self.breaker().as_str(),
+            instances_busy,
+            instances_idle,
+        }
+    }
+}
+
+/// The question in the contract's types, all of it borrowed.
+fn lend<'a>(ask: &'a AuthorizeAsk, tags: &'a [&'a str], session: Option<&'a str>) -> Ask<'a> {
+    Ask {
+        station: StationParam {
+            id: ask.station.as_str(),
+            protocol: ask.protocol,
+            vendor: ask.vendor.as_deref(),
+            model: ask.model.as_deref(),
+            zone: &ask.zone,
+            tags,
+            more: &[],
+        },
+        evse: ask.connector.map(|connector| connector.0),
+        session,
+        at: ask.stamp.best().0,
+        received: ask.stamp.received.0,
+        clock_ok: ask.stamp.clock_ok,
+        offline: ask.offline,
+        more: &[],
+    }
+}
+
+/// The answer in the domain's types, every text cut to size.
+fn take(verdict: wit::Verdict, token: &IdToken) -> Verdict {
+    match verdict {
+        wit::Verdict::Pass => Verdict::Pass,
+        wit::Verdict::Refuse(why) => {
+            Verdict::Refuse(Refusal::from_text(&tidy(&why, MAX_TEXT, Some(token))))
+        }
+        wit::Verdict::Permit(permit) => Verdict::Permit(Permit {
+            account: permit.account.map(|account| tidy(&account, MAX_TEXT, None)),
+            group: permit.group.map(|group| tidy(&group, MAX_TEXT, None)),
+            expires: permit.expires.map(Millis),
+            limits: Limits {
+                max_mwh: permit.max_mwh,
+                max_seconds: permit.max_seconds,
+                max_cost_micros: permit.max_cost,
+                evses: permit.evses.into_iter().take(MAX_EVSES).collect(),
+            },
+        }),
+    }
+}

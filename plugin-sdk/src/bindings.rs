@@ -1,0 +1,36 @@
+//! What `wit-bindgen` makes of the contract. Nothing else here: the crate's other files wrap it.
+//!
+//! One `generate!` for the imports and one for each interface that a plugin may export, because a component must
+//! export what its world promises, and only the plugin knows which hooks it has. `wit-component` merges the worlds.
+
+/// The capabilities.
+pub mod imports {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "imports",
+        generate_all,
+        additional_derives: [PartialEq],
+    });
+}
+
+/// The `lifecycle` export.
+pub mod lifecycle {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "lifecycle-only",
+        pub_export_macro: true,
+        export_macro_name: "export_lifecycle",
+    });
+}
+
+/// The `authorizer` export.
+pub mod authorizer {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "authorizer-only",
+        pub_export_macro: true,
+        export_macro_name: "export_authorizer",
+        additional_derives: [PartialEq],
+        with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
+    });
+}

@@ -1,0 +1,90 @@
+//! What [`export!`](crate::export) expands to. The host never meets a policy's own types, only these functions.
+
+use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
+use crate::{Ask, Authorizer, Lifecycle, Purpose, lifecycle};
+
+pub use std::cell::OnceCell;
+pub use std::thread_local;
+
+/// Makes a component of a policy: `export!(MyPolicy: Authorizer);`
+///
+/// Names the policy's type and, after the colon, every hook it answers. [`Lifecycle`] always is among the exports.
+/// On other targets than `wasm32` it does nothing, so that `cargo test` runs the policy natively.
+#[macro_export]
+macro_rules! export {
+    ($policy:ty: $($hook:ident),+ $(,)?) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            $crate::export::thread_local! {
+                static POLICY: $crate::export::OnceCell<$policy> =
+                    const { $crate::export::OnceCell::new() };
+            }
+
+            struct Exported;
+
+            $crate::export_hook!(Exported, $policy, Lifecycle);
+            $($crate::export_hook!(Exported, $policy, $hook);)+
+        };
+    };
+}
+
+/// One arm per exportable interface.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_hook {
+    ($exported:ident, $policy:ty, Lifecycle) => {
+        impl $crate::bindings::lifecycle::exports::plugpoint::plugin::lifecycle::Guest
+            for $exported
+        {
+            fn validate(settings: String) -> Result<(), String> {
+                $crate::export::validate::<$policy>(&settings)
+            }
+
+            fn configure(settings: String) -> Result<(), String> {
+                let policy = $crate::export::configure::<$policy>(&settings)?;
+                POLICY.with(|cell| cell.set(policy)).map_err(|_| "configured twice".to_owned())
+            }
+
+            fn migrate(other_version: String) -> Result<(), String> {
+                <$policy as $crate::Lifecycle>::migrate(&other_version)
+            }
+        }
+        $crate::bindings::lifecycle::export_lifecycle!(
+            $exported with_types_in $crate::bindings::lifecycle
+        );
+    };
+    ($exported:ident, $policy:ty, Authorizer) => {
+        impl $crate::bindings::authorizer::exports::plugpoint::plugin::authorizer::Guest
+            for $exported
+        {
+            fn authorize(
+                ask: $crate::Ask,
+                purpose: String,
+                token: $crate::Token,
+            ) -> Result<$crate::Verdict, String> {
+                POLICY.with(|cell| $crate::export::authorize(cell.get(), &ask, &purpose, &token))
+            }
+        }
+        $crate::bindings::authorizer::export_authorizer!(
+            $exported with_types_in $crate::bindings::authorizer
+        );
+    };
+}
+
+pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
+    P::validate(lifecycle::parse(settings)?)
+}
+
+pub fn configure<P: Lifecycle>(settings: &str) -> Result<P, String> {
+    P::configure(lifecycle::parse(settings)?)
+}
+
+pub fn authorize<P: Authorizer>(
+    policy: Option<&P>,
+    ask: &Ask,
+    purpose: &str,
+    token: &wit::Token,
+) -> Result<wit::Verdict, String> {
+    let policy = policy.ok_or("the host has not configured this instance")?;
+    policy.authorize(ask, Purpose::from_text(purpose), token)
+}

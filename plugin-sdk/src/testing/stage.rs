@@ -1,0 +1,120 @@
+//! The made-up host behind the capability modules. One per thread, and only while a policy runs.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::NEW_YEAR;
+use crate::bindings::imports::plugpoint::plugin::log::Level;
+use crate::tokens::Entry;
+use crate::{HostError, Millis, Station};
+
+/// Keys that the host hands out at once.
+const KEYS_PER_PAGE: usize = 256;
+
+/// Tokens, stations, state and time for a policy under test.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    pub(super) now: Millis,
+    pub(super) tokens: BTreeMap<String, Entry>,
+    pub(super) stations: BTreeMap<String, Station>,
+    pub(super) state: BTreeMap<String, Vec<u8>>,
+    pub(super) log: Vec<(Level, String)>,
+    pub(super) unavailable: bool,
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<Stage>> = const { RefCell::new(None) };
+}
+
+impl Stage {
+    /// Empty lists, at [`NEW_YEAR`](super::NEW_YEAR).
+    pub fn new() -> Self {
+        Self {
+            now: NEW_YEAR,
+            tokens: BTreeMap::new(),
+            stations: BTreeMap::new(),
+            state: BTreeMap::new(),
+            log: Vec::new(),
+            unavailable: false,
+        }
+    }
+
+    /// Runs a hook: its writes stay unless it fails.
+    pub(super) fn keeping<T>(
+        &mut self,
+        call: impl FnOnce() -> Result<T, String>,
+    ) -> Result<T, String> {
+        let before = self.state.clone();
+        let result = self.run(call);
+        if result.is_err() {
+            self.state = before;
+        }
+        result
+    }
+
+    /// Runs a function whose writes the host discards.
+    pub(super) fn discarding<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        let before = self.state.clone();
+        let result = self.run(call);
+        self.state = before;
+        result
+    }
+
+    fn run<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        RUNNING.set(Some(std::mem::take(self)));
+        let result = call();
+        *self = RUNNING.take().unwrap_or_default();
+        result
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Outside of a run, for example in a test that calls a policy's inner function, the stage is an empty one.
+fn on_stage<T>(act: impl FnOnce(&mut Stage) -> T) -> T {
+    RUNNING.with_borrow_mut(|running| act(running.get_or_insert_default()))
+}
+
+fn records<T>(act: impl FnOnce(&mut Stage) -> T) -> Result<T, HostError> {
+    on_stage(|stage| if stage.unavailable { Err(HostError::Unavailable) } else { Ok(act(stage)) })
+}
+
+pub(crate) fn log(level: Level, message: &str) {
+    on_stage(|stage| stage.log.push((level, message.to_owned())));
+}
+
+pub(crate) fn now() -> Millis {
+    on_stage(|stage| stage.now)
+}
+
+pub(crate) fn token(value: &str) -> Result<Option<Entry>, HostError> {
+    records(|stage| stage.tokens.get(&value.to_ascii_uppercase()).cloned())
+}
+
+pub(crate) fn station(id: &str) -> Result<Option<Station>, HostError> {
+    records(|stage| stage.stations.get(id).cloned())
+}
+
+pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, HostError> {
+    records(|stage| stage.state.get(key).cloned())
+}
+
+pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), HostError> {
+    records(|stage| stage.state.insert(key.to_owned(), value.to_owned())).map(drop)
+}
+
+pub(crate) fn delete(key: &str) -> Result<(), HostError> {
+    records(|stage| stage.state.remove(key)).map(drop)
+}
+
+pub(crate) fn list_keys(prefix: &str, after: Option<&str>) -> Result<Vec<String>, HostError> {
+    records(|stage| {
+        let later = |key: &&String| after.is_none_or(|after| key.as_str() > after);
+        let ours = stage.state.keys().filter(|key| key.starts_with(prefix)).filter(later);
+        ours.take(KEYS_PER_PAGE).cloned().collect()
+    })
+}
