@@ -16,13 +16,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins"]),
     ("admin", &["domain", "store", "work", "station::registry", "plugins"]),
     ("sim", &["domain", "ocpp"]),
-    // The command line is a client of the admin API; only what runs a server here knows the server.
-    ("cli", &["admin::client", "sim", "domain"]),
+    // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
+    // knows the server.
+    ("cli", &["admin::views", "admin::AdminKey", "admin::KEY_FILE", "admin::DEFAULT_PORT", "domain"]),
+    ("cli/mod", &["plugins::compile_component"]),
     ("cli/serve", &["config", "server"]),
-    ("cli/demo", &["admin::client", "config", "domain", "server", "sim"]),
-    ("cli/plugin", &["admin::client", "plugins"]),
-    ("config", &["domain", "plugins"]),
-    ("main", &["cli"]),
+    ("cli/demo", &["admin::views", "config", "domain", "server", "sim"]),
+    ("cli/sim", &["domain", "sim"]),
+    ("cli/tally", &["domain", "sim"]),
+    ("cli/guest", &["plugins"]),
+    ("cli/plugin", &["admin::views", "domain", "plugins"]),
+    ("config", &[]),
+    ("main", &[]),
 ];
 
 /// Rooms that may know everybody.
