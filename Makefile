@@ -45,6 +45,8 @@ guests: build $(STAMPS)/guest-compiler
 	@for dir in $(GUEST_DIRS); do \
 	    $(STEP) "Building the guest $$dir" $(PLUGPOINT) plugin build "$$dir" -o "$(GUESTS)/$$(basename "$$dir").wasm"; \
 	done
+	@$(STEP) "Building rfid-list once more, as another version" \
+	    $(PLUGPOINT) plugin build plugins/rfid-list --version 0.2.0 -o $(GUESTS)/rfid-list-2.wasm
 
 check-format:
 	@$(STEP) "Formatting" cargo fmt --all --check

@@ -18,7 +18,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("sim", &["domain", "ocpp"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
     // knows the server.
-    ("cli", &["admin::views", "admin::AdminKey", "admin::KEY_FILE", "admin::DEFAULT_PORT", "domain"]),
+    (
+        "cli",
+        &["admin::views", "admin::AdminKey", "admin::KEY_FILE", "admin::DEFAULT_PORT", "domain"],
+    ),
     ("cli/mod", &["plugins::compile_component"]),
     ("cli/serve", &["config", "server"]),
     ("cli/demo", &["admin::views", "config", "domain", "server", "sim"]),
