@@ -16,12 +16,10 @@ use crate::domain::{
 };
 use crate::plugins::{Compiler, Host, HostConfig};
 use crate::policy::Policies;
+use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::station::Rim;
-use crate::store::{
-    Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName,
-};
+use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
 use crate::work::Rollout;
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
