@@ -1,1 +1,105 @@
-//! The HTTP API for operators. Decides nothing: parse, one call, render.
+//! The HTTP API for operators: parse, one call, render. Decides nothing. Knows no listener: `server` hands it one.
+//!
+//! Under `/v1/` every request carries the admin key. `views` holds all shapes that go over the wire.
+
+mod access;
+mod commands;
+mod desk;
+mod events;
+mod extract;
+mod health;
+mod key;
+mod plugins;
+mod problem;
+mod sessions;
+mod stations;
+mod tokens;
+pub mod views;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::middleware;
+use axum::routing::{get, post, put};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::desk::Desk;
+use self::problem::Problem;
+use self::views::Code;
+use crate::station::registry::Registry;
+use crate::store::Store;
+use crate::work::Rollout;
+
+pub use health::Serving;
+pub use key::{AdminKey, KEY_FILE, KeyError};
+
+/// The admin port when nobody names another. Loopback only.
+pub const DEFAULT_PORT: u16 = 8081;
+
+/// Longest body of a request that carries no component, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Longest body that carries a component, in bytes.
+const MAX_COMPONENT_BODY: usize = 64 << 20;
+
+/// The rooms behind the API.
+pub struct Admin {
+    pub store: Store,
+    pub registry: Registry,
+    pub rollout: Arc<Rollout>,
+    pub key: AdminKey,
+    pub metrics: PrometheusHandle,
+    pub serving: Serving,
+    /// Cancelled when the server stops: ends the live streams, which would never end by themselves.
+    pub stopping: CancellationToken,
+}
+
+/// The whole API.
+pub fn router(admin: Admin) -> Router {
+    let desk = Desk::new(admin);
+    let plugin = put(plugins::put)
+        .layer(DefaultBodyLimit::max(MAX_COMPONENT_BODY))
+        .get(plugins::get)
+        .delete(plugins::delete);
+    let v1 = Router::new()
+        .route("/stations", get(stations::list))
+        .route("/stations/{id}", get(stations::get).put(stations::put))
+        .route("/stations/{id}/password", put(stations::put_password))
+        .route("/stations/{id}/commands", post(commands::post))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", get(sessions::get))
+        .route("/tokens", get(tokens::list))
+        .route("/tokens/{token}", get(tokens::get).put(tokens::put).delete(tokens::delete))
+        .route("/events", get(events::stream))
+        .route("/plugins", get(plugins::list))
+        .route("/plugins/{name}", plugin)
+        .route("/plugins/{name}/rollback", post(plugins::roll_back))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&desk), access::require_key));
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .nest("/v1", v1)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(desk)
+}
+
+async fn no_such_route(uri: Uri) -> Problem {
+    let message = format!("there is nothing at {}", uri.path());
+    Problem::new(Code::NoSuchRoute, message, "see docs/operating.md for what there is")
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let message = format!("{} does not take {method}", uri.path());
+    Problem::new(Code::MethodNotAllowed, message, "the Allow header names what it takes")
+}

@@ -1,6 +1,7 @@
 //! Names of things. Knows nothing of what they name.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,12 @@ macro_rules! text_name {
                 Self::new(&text)
             }
         }
+        impl FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 name.0.as_ref().to_owned()
@@ -122,6 +129,16 @@ impl SessionId {
 
     pub const fn get(self) -> u32 {
         self.0
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let rule = "a number from 1 to 2147483647";
+        let id = text.parse().ok().and_then(Self::new);
+        id.ok_or(InvalidName { kind: "a session id", rule })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Id tokens: what a driver shows to a station. Knows no list and no policy; never prints a token in full.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,13 @@ impl TryFrom<String> for IdToken {
     type Error = InvalidToken;
     fn try_from(text: String) -> Result<Self, InvalidToken> {
         Self::new(&text)
+    }
+}
+
+impl FromStr for IdToken {
+    type Err = InvalidToken;
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        Self::new(text)
     }
 }
 

@@ -29,9 +29,11 @@ struct Bench {
     warnings: Vec<String>,
     settled: Vec<(CommandId, Result<Box<RawValue>, CommandFailure>)>,
     hung_up: bool,
-    policy: Box<dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>>,
+    policy: Box<Policy>,
     asked: usize,
 }
+
+type Policy = dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>;
 
 const EPOCH: u64 = 1_767_261_600_000; // 2026-01-01T10:00:00Z
 

@@ -1,0 +1,68 @@
+//! `/healthz`, `/readyz` and `/metrics`: for machines that watch. They need no key and name no station.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::desk::Desk;
+use super::problem::Problem;
+use super::views::{Code, HealthView};
+use crate::store::Health;
+
+/// Whether stations are let in. One owner sets it: the server.
+#[derive(Debug, Clone, Default)]
+pub struct Serving(Arc<AtomicBool>);
+
+impl Serving {
+    pub fn set(&self, serving: bool) {
+        self.0.store(serving, Ordering::Release);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The process lives and answers.
+pub(super) async fn live() -> Json<HealthView> {
+    Json(HealthView { status: "alive".to_owned() })
+}
+
+/// Stations are let in and what they say can be kept.
+pub(super) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Json<HealthView>, Problem> {
+    let not = |why: &str| Err(Problem::new(Code::Unavailable, why, "the server's log says why"));
+    if desk.admin.stopping.is_cancelled() {
+        return not("the server is stopping");
+    }
+    if !desk.admin.serving.get() {
+        return not("the server is starting");
+    }
+    if let Health::Failed(_) = desk.admin.store.health() {
+        return not("the store has failed, so that nothing more can be kept");
+    }
+    Ok(Json(HealthView { status: "ready".to_owned() }))
+}
+
+/// In the text format of Prometheus. What changes by itself is measured now; the rest counts as it happens. A
+/// plugin's figures are gauges, because they begin anew with each version.
+pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
+    let admin = &desk.admin;
+    let live = admin.registry.all_live();
+    let online = live.iter().filter(|(_, live)| live.online).count();
+    metrics::gauge!("plugpoint_stations_online").set(online as f64);
+    metrics::gauge!("plugpoint_log_durable_seq").set(admin.store.durable().borrow().0 as f64);
+    for plugin in admin.rollout.status() {
+        let name = plugin.name.to_string();
+        for (kind, failures) in plugin.failures {
+            metrics::gauge!("plugpoint_plugin_failures", "plugin" => name.clone(), "kind" => kind)
+                .set(failures as f64);
+        }
+        metrics::gauge!("plugpoint_plugin_calls", "plugin" => name).set(plugin.calls as f64);
+    }
+    let text = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
+    (StatusCode::OK, text, admin.metrics.render()).into_response()
+}

@@ -1,0 +1,141 @@
+//! `/v1/plugins`: which policies run, in which version; loading, rolling back and unloading them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
+
+use super::desk::Desk;
+use super::extract::{Named, parse_json, read_body};
+use super::problem::Problem;
+use super::views::{PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView};
+use crate::domain::PluginName;
+use crate::plugins::PluginStatus;
+use crate::store::PluginRecord;
+use crate::work::RolloutError;
+
+/// How every WebAssembly file starts (core specification, "Modules", binary format).
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Json<PluginsPage>, Problem> {
+    let records = records(&desk).await?;
+    let mut running = running(&desk);
+    let plugins = records
+        .into_iter()
+        .map(|(name, record)| {
+            let status = running.remove(&name);
+            view(name, record, status)
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Json(PluginsPage { plugins, next: None }))
+}
+
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+) -> Result<Json<PluginView>, Problem> {
+    let found = records(&desk).await?.into_iter().find(|(found, _)| *found == name);
+    match found {
+        Some((name, record)) => shown(&desk, name, record),
+        None => Err(RolloutError::NotLoaded(name).into()),
+    }
+}
+
+/// The body is a component file, or JSON as in [`PluginLoad`]; its first bytes tell.
+pub(super) async fn put(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+    request: Request,
+) -> Result<Json<PluginView>, Problem> {
+    let _room = desk.upload()?;
+    let body = read_body(request, &()).await?;
+    let (component, settings) = if body.starts_with(WASM_MAGIC) {
+        (Some(Vec::from(body)), None)
+    } else {
+        let load: PluginLoad = parse_json(&body)?;
+        drop(body);
+        (load.component_base64.map(decode).transpose()?, load.settings)
+    };
+    if component.is_none() && settings.is_none() {
+        let message = "neither a component nor settings";
+        return Err(Problem::bad_request(message, "send a .wasm file, or JSON with either"));
+    }
+    let settings = settings.map(|settings| settings.get().to_owned());
+    let outcome = desk.admin.rollout.load(name.clone(), component, settings).await?;
+    shown(&desk, name, outcome.record)
+}
+
+fn decode(text: String) -> Result<Vec<u8>, Problem> {
+    STANDARD.decode(text).map_err(|why| {
+        let message = format!("component_base64: {why}");
+        Problem::bad_request(message, "encode the file with `base64 -w0`")
+    })
+}
+
+pub(super) async fn roll_back(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+) -> Result<Json<PluginView>, Problem> {
+    let outcome = desk.admin.rollout.roll_back(name.clone()).await?;
+    shown(&desk, name, outcome.record)
+}
+
+pub(super) async fn delete(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+) -> Result<StatusCode, Problem> {
+    desk.admin.rollout.unload(name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn records(desk: &Arc<Desk>) -> Result<Vec<(PluginName, PluginRecord)>, Problem> {
+    let rollout = Arc::clone(&desk.admin.rollout);
+    desk.read(move |_| Ok(rollout.records()?)).await
+}
+
+fn running(desk: &Desk) -> HashMap<PluginName, PluginStatus> {
+    let status = desk.admin.rollout.status();
+    status.into_iter().map(|status| (status.name.clone(), status)).collect()
+}
+
+fn shown(desk: &Desk, name: PluginName, record: PluginRecord) -> Result<Json<PluginView>, Problem> {
+    let status = running(desk).remove(&name);
+    view(name, record, status).map(Json)
+}
+
+fn view(
+    name: PluginName,
+    record: PluginRecord,
+    status: Option<PluginStatus>,
+) -> Result<PluginView, Problem> {
+    let PluginRecord { active, previous, loaded_at } = record;
+    Ok(PluginView {
+        name,
+        version: active.version,
+        digest: active.digest,
+        loaded_at: Timestamp(loaded_at),
+        previous: previous.map(VersionView::from),
+        settings: RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?,
+        running: status.map(running_view),
+    })
+}
+
+fn running_view(status: PluginStatus) -> RunningView {
+    RunningView {
+        summary: status.summary,
+        hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
+        imports: status.imports.iter().map(|import| import.as_str().to_owned()).collect(),
+        breaker: status.breaker.to_owned(),
+        calls: status.calls,
+        took_micros: status.micros,
+        failures: status.failures.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
+        last_failure: status.last_failure,
+        instances_busy: status.instances_busy as u64,
+        instances_idle: status.instances_idle as u64,
+    }
+}

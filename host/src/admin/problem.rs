@@ -1,0 +1,198 @@
+//! A request that cannot be granted, as an HTTP answer. Knows which status and code belong together, no handler.
+
+use std::fmt;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::views::{Code, ErrorBody, ErrorView};
+use crate::station::registry::CommandFailure;
+use crate::store::{CommitError, StoreError};
+use crate::work::RolloutError;
+
+/// Everything that an operator is told when a request fails.
+#[derive(Debug)]
+pub(super) struct Problem {
+    code: Code,
+    body: Box<ErrorView>,
+}
+
+impl Problem {
+    pub(super) fn new(code: Code, message: impl Into<String>, next: impl Into<String>) -> Self {
+        let body = Box::new(ErrorView {
+            code: code.as_str().to_owned(),
+            message: message.into(),
+            next: next.into(),
+            ocpp_code: None,
+            description: None,
+            details: None,
+        });
+        Self { code, body }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, message, next)
+    }
+
+    /// A bug or a broken record. The cause goes into the log, not to the caller.
+    pub(super) fn internal(cause: &impl fmt::Display) -> Self {
+        tracing::error!(%cause, "an admin request failed");
+        Self::new(
+            Code::Internal,
+            "the server could not do this",
+            "the server's log has the cause; please report it",
+        )
+    }
+
+    fn unavailable() -> Self {
+        Self::new(
+            Code::Unavailable,
+            "the store cannot be reached",
+            "the server's log says why; see also /readyz",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(ErrorBody { error: *self.body })).into_response();
+        if self.code == Code::Unauthorized {
+            let scheme = header::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(cause = &error as &dyn std::error::Error, "the store cannot be read");
+        Self::unavailable()
+    }
+}
+
+impl From<CommitError> for Problem {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict(_) => Self::new(
+                Code::ChangedMeanwhile,
+                "somebody else changed this at the same time",
+                "read it again, then repeat the request",
+            ),
+            CommitError::Overloaded => Self::new(
+                Code::TooMuchAtOnce,
+                "the store has more to write than it takes",
+                "repeat the request in a moment",
+            ),
+            CommitError::Unavailable => Self::unavailable(),
+            CommitError::Unstorable(why) => {
+                Self::new(Code::BodyTooLarge, why.to_string(), "put less into it")
+            }
+        }
+    }
+}
+
+impl From<CommandFailure> for Problem {
+    fn from(failure: CommandFailure) -> Self {
+        match failure {
+            CommandFailure::Offline => Self::new(
+                Code::StationOffline,
+                "the station has no connection",
+                "wait until it is online; GET /v1/events shows when",
+            ),
+            CommandFailure::Busy => Self::new(
+                Code::StationBusy,
+                "the station has not yet answered the calls before this one",
+                "repeat the request when it has; it takes one call at a time",
+            ),
+            CommandFailure::TimedOut => Self::new(
+                Code::StationTimedOut,
+                "the station did not answer in time; it may still have done what was asked",
+                "look at what it reports, or repeat with a longer timeout_ms",
+            ),
+            CommandFailure::Disconnected => Self::new(
+                Code::StationDisconnected,
+                "the connection broke before an answer came; the station may have done what was asked",
+                "look at what it reports when it is back",
+            ),
+            CommandFailure::Refused { code, description, details } => {
+                let mut problem = Self::new(
+                    Code::RefusedByStation,
+                    "the station answered with an error",
+                    "its own words are in ocpp_code, description and details",
+                );
+                problem.body.ocpp_code = Some(code);
+                problem.body.description = Some(description);
+                problem.body.details = Some(details);
+                problem
+            }
+            CommandFailure::Invalid(fault) => Self::new(
+                Code::UnknownAction,
+                fault.description,
+                "spell it as OCPP does, for example RemoteStartTransaction",
+            ),
+            CommandFailure::ShuttingDown => {
+                Self::new(Code::Unavailable, "the server is stopping", "repeat when it is back")
+            }
+        }
+    }
+}
+
+impl From<RolloutError> for Problem {
+    fn from(error: RolloutError) -> Self {
+        let message = error.to_string();
+        match error {
+            RolloutError::NotLoaded(_) => Self::new(
+                Code::PluginNotFound,
+                message,
+                "see GET /v1/plugins; PUT a component to load it",
+            ),
+            RolloutError::NothingToRollBack(_) => {
+                Self::new(Code::NothingToRollBack, message, "load the version that you want")
+            }
+            RolloutError::TooMany => {
+                Self::new(Code::TooMuchAtOnce, message, "unload one that is not needed")
+            }
+            RolloutError::SettingsTooLarge(_) => {
+                Self::new(Code::BodyTooLarge, message, "keep long lists in the core's tokens")
+            }
+            RolloutError::Load(error) => Self::new(
+                Code::PluginRefused,
+                with_causes(&error),
+                "nothing changed: what ran before still runs",
+            ),
+            RolloutError::Read(error) => error.into(),
+            RolloutError::Commit(error) => error.into(),
+            RolloutError::BrokeOff => {
+                Self::new(Code::Unavailable, message, "see GET /v1/plugins for what runs")
+            }
+        }
+    }
+}
+
+/// The error and what led to it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::bad_request(rejection.body_text(), "percent-encode the name as UTF-8")
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request(rejection.body_text(), "correct the part after the '?'")
+    }
+}

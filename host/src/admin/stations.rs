@@ -1,0 +1,195 @@
+//! `/v1/stations`: who they are, what they say, what the operator says of them.
+
+use std::sync::Arc;
+
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher, SaltString};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::desk::Desk;
+use super::extract::{JsonBody, Named, PageQuery, Params};
+use super::problem::Problem;
+use super::views::{
+    Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage, Timestamp,
+};
+use crate::domain::{ConnectorState, StationId, StationRecord};
+use crate::station::registry::Live;
+use crate::store::{All, LastSeen, Order, Store};
+
+/// How many connectors of one station are shown. Stations have a handful; a broken one may report any number.
+const MAX_CONNECTORS: usize = 64;
+
+/// Longest station password, in bytes. OCPP 2.0.1 allows 40; those that come in hexadecimal are twice as long.
+const MAX_PASSWORD: usize = 128;
+
+/// How many tags a station may have, and how long each may be in bytes.
+const MAX_TAGS: usize = 64;
+const MAX_TAG: usize = 64;
+
+/// Random bytes in the salt of a password.
+const SALT_BYTES: usize = 16;
+
+pub(super) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<StationsPage>, Problem> {
+    let (after, limit) = (page.after::<StationId>()?, page.limit()?);
+    let registry = desk.admin.registry.clone();
+    let page = desk.read(move |store| {
+        let found = store.page::<StationRecord>(All, after.as_ref(), Order::Ascending, limit)?;
+        let next = (found.len() == limit).then(|| found.last().map(|(id, _)| id.to_string()));
+        let stations = found
+            .into_iter()
+            .map(|(id, record)| {
+                let live = registry.live(&id);
+                view(store, id, record.value, live)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(StationsPage { stations, next: next.flatten() })
+    });
+    page.await.map(Json)
+}
+
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Named(id): Named<StationId>,
+) -> Result<Json<StationView>, Problem> {
+    let live = desk.admin.registry.live(&id);
+    let station = desk.read(move |store| {
+        let record = store.read::<StationRecord>(&id)?.map(|record| record.value);
+        match (record, live) {
+            (None, None) => Err(not_found(&id)),
+            (record, live) => view(store, id, record.unwrap_or_default(), live),
+        }
+    });
+    station.await.map(Json)
+}
+
+/// Makes the station known if it was not: so it may connect, and can be given a password first.
+pub(super) async fn put(
+    State(desk): State<Arc<Desk>>,
+    Named(id): Named<StationId>,
+    JsonBody(change): JsonBody<StationChange>,
+) -> Result<Json<StationView>, Problem> {
+    check(&change)?;
+    let record = desk
+        .update(&id, |current: Option<StationRecord>| {
+            let mut record = current.unwrap_or_default();
+            let change = change.clone();
+            record.zone = change.zone.over(record.zone);
+            record.currency = change.currency.over(record.currency);
+            record.tags = change.tags.over(Some(record.tags)).unwrap_or_default();
+            record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
+            record
+        })
+        .await?;
+    let live = desk.admin.registry.live(&id);
+    desk.read(move |store| view(store, id, record, live)).await.map(Json)
+}
+
+pub(super) async fn put_password(
+    State(desk): State<Arc<Desk>>,
+    Named(id): Named<StationId>,
+    JsonBody(change): JsonBody<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let password = change.password;
+    if password.is_empty() || password.len() > MAX_PASSWORD {
+        let message = format!("a password must be 1 to {MAX_PASSWORD} bytes long");
+        return Err(Problem::bad_request(message, "OCPP asks for 16 to 40 characters"));
+    }
+    let turn = desk.hashing().await?;
+    let hash = tokio::task::spawn_blocking(move || {
+        let hash = hash(&password);
+        drop(turn);
+        hash
+    });
+    let hash = hash.await.unwrap_or_else(|died| Err(Problem::internal(&died)))?;
+    desk.update(&id, |current: Option<StationRecord>| StationRecord {
+        password_hash: Some(hash.clone()),
+        ..current.unwrap_or_default()
+    })
+    .await?;
+    tracing::info!(station = %id, "the station's password was set");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The PHC string under which the password is kept. Slow on purpose.
+fn hash(password: &str) -> Result<String, Problem> {
+    let mut salt = [0; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|e| Problem::internal(&e))?;
+    let salt = SaltString::encode_b64(&salt).map_err(|e| Problem::internal(&e))?;
+    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
+    Ok(hash.map_err(|e| Problem::internal(&e))?.to_string())
+}
+
+fn view(
+    store: &Store,
+    id: StationId,
+    record: StationRecord,
+    live: Option<Live>,
+) -> Result<StationView, Problem> {
+    let states = store.page::<ConnectorState>(&id, None, Order::Ascending, MAX_CONNECTORS)?;
+    let connectors = states
+        .into_iter()
+        .map(|((_, connector), state)| ConnectorView::of(connector, state.value))
+        .collect();
+    let last_seen = match &live {
+        Some(live) => Some(live.last_seen),
+        None => store.read::<LastSeen>(&id)?.map(|seen| seen.value.at),
+    };
+    let live = live.filter(|live| live.online);
+    let (vendor, model, serial, firmware) = match record.boot {
+        Some(boot) => (Some(boot.vendor), Some(boot.model), boot.serial, boot.firmware),
+        None => (None, None, None, None),
+    };
+    Ok(StationView {
+        id,
+        online: live.is_some(),
+        protocol: live.as_ref().and_then(|live| live.protocol).map(str::to_owned),
+        peer: live.as_ref().and_then(|live| live.peer).map(|peer| peer.to_string()),
+        vendor,
+        model,
+        serial,
+        firmware,
+        zone: record.zone,
+        currency: record.currency,
+        tags: record.tags,
+        settings: record.settings,
+        has_password: record.password_hash.is_some(),
+        last_seen: last_seen.map(Timestamp),
+        connectors,
+    })
+}
+
+fn check(change: &StationChange) -> Result<(), Problem> {
+    let zone_char = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
+    if let Some(zone) = change.zone.value()
+        && (zone.is_empty() || zone.len() > 64 || !zone.chars().all(zone_char))
+    {
+        let message = format!("zone: '{zone}' is no IANA time zone");
+        return Err(Problem::bad_request(message, "write it as Europe/Berlin or UTC"));
+    }
+    if let Some(currency) = change.currency.value()
+        && (currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()))
+    {
+        let message = format!("currency: '{currency}' is no ISO 4217 code");
+        return Err(Problem::bad_request(message, "write it as EUR"));
+    }
+    if let Some(tags) = change.tags.value()
+        && (tags.len() > MAX_TAGS || tags.iter().any(|t| t.is_empty() || t.len() > MAX_TAG))
+    {
+        let message = format!("tags: at most {MAX_TAGS}, each of 1 to {MAX_TAG} bytes");
+        return Err(Problem::bad_request(message, "put longer things into 'settings'"));
+    }
+    Ok(())
+}
+
+pub(super) fn not_found(id: &StationId) -> Problem {
+    Problem::new(
+        Code::StationNotFound,
+        format!("there is no station '{id}'"),
+        "see GET /v1/stations; PUT /v1/stations/{id} makes one known",
+    )
+}

@@ -1,0 +1,193 @@
+//! A running admin API and an operator who knows its key.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{Admin, AdminKey, Serving, router};
+use crate::domain::{
+    ConnectorId, Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit,
+    PolicyRecords, Refusal, Session, SessionId, Stamp, StationId, Verdict,
+};
+use crate::plugins::{Compiler, Host, HostConfig};
+use crate::policy::Policies;
+use crate::station::Rim;
+use crate::station::machine::Manners;
+use crate::station::registry::Registry;
+use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
+use crate::work::Rollout;
+
+/// When everything in these stories happens: 2026-01-01T00:00:00Z.
+pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
+
+pub(crate) struct House {
+    pub(crate) admin: SocketAddr,
+    pub(crate) key: AdminKey,
+    pub(crate) store: Store,
+    pub(crate) engine: Arc<MemoryEngine>,
+    pub(crate) rollout: Arc<Rollout>,
+    pub(crate) serving: Serving,
+    pub(crate) stopping: CancellationToken,
+    client: reqwest::Client,
+    _data: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let engine = Arc::new(MemoryEngine::new());
+        let store = Store::on_engine(engine.clone()).unwrap();
+        let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
+        let config = HostConfig::new(data.path().join("plugins"), Compiler::Here);
+        let host = Host::start(config, records).unwrap();
+        let rollout = Rollout::new(host, store.clone(), || NOW);
+        let silence = Verdict::Refuse(Refusal::Unknown);
+        let registry = Registry::new(Rim {
+            store: store.clone(),
+            policies: Arc::new(Policies::new(silence)),
+            manners: Manners {
+                heartbeat: Duration::from_secs(300),
+                policy_deadline: Duration::from_secs(3),
+            },
+        });
+        let key = AdminKey::open_or_create(data.path()).unwrap();
+        let (serving, stopping) = (Serving::default(), CancellationToken::new());
+        let router = router(Admin {
+            store: store.clone(),
+            registry,
+            rollout: rollout.clone(),
+            key: key.clone(),
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            serving: serving.clone(),
+            stopping: stopping.clone(),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { admin, key, store, engine, rollout, serving, stopping, client, _data: data }
+    }
+
+    /// A request with the key.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.stranger(method, path).bearer_auth(self.key.reveal())
+    }
+
+    /// A request without the key.
+    pub(crate) fn stranger(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.admin))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::of(self.request(Method::PUT, path).body(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &'static str) -> Answer {
+        Answer::of(self.request(Method::POST, path).body(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path).send().await.unwrap()).await
+    }
+
+    /// Something that a station did and the log keeps at once.
+    pub(crate) async fn happens(&self, station: &str, body: FactBody) {
+        let station = StationId::new(station).ok();
+        let mut commit = Commit::new();
+        commit.fact(Fact { station, stamp: Stamp::here(NOW), body }, None).synced();
+        self.store.commit(commit).await.unwrap();
+    }
+
+    /// A session as the station room leaves it.
+    pub(crate) async fn session(&self, session: &Session, card: &str) {
+        let token = IdToken::new(card).unwrap();
+        let station = || session.station.clone();
+        let mut commit = Commit::new();
+        commit.put(&session.id, session, Expect::Absent);
+        commit.put(&(station(), session.id), &StationSession {}, Expect::Absent);
+        commit.put(&session.token, &TokenName { token }, Expect::Any);
+        if session.is_active() {
+            let open = OpenSession { session: session.id };
+            commit.put(&(station(), session.connector, session.id), &open, Expect::Absent);
+        }
+        commit.synced();
+        self.store.commit(commit).await.unwrap();
+    }
+
+    /// A running session that `rfid-list` permitted.
+    pub(crate) fn charging(&self, id: u32, station: &str, card: &str) -> Session {
+        Session {
+            id: SessionId::new(id).unwrap(),
+            station: StationId::new(station).unwrap(),
+            connector: ConnectorId(1),
+            protocol: "ocpp1.6".into(),
+            transaction: id.to_string(),
+            token: self.store.pseudonym(&IdToken::new(card).unwrap()),
+            decision: permitted(),
+            started: Stamp::here(NOW),
+            meter_start: MilliwattHours::from_wh(1_000),
+            last_reading: Some((NOW, MilliwattHours(3_500_500))),
+            ended: None,
+        }
+    }
+}
+
+pub(crate) fn permitted() -> Decision {
+    let permit = Verdict::Permit(Permit { account: Some("ACME".into()), ..Permit::default() });
+    Decision {
+        verdict: permit.clone(),
+        decided_by: "rfid-list".parse().ok(),
+        why: "on the operator's list".into(),
+        opinions: vec![Opinion {
+            plugin: "rfid-list".parse().unwrap(),
+            version: "0.1.0".into(),
+            verdict: permit,
+            failure: None,
+            took_micros: 12,
+        }],
+    }
+}
+
+/// Status and body of an answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// `null` when there is none.
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        let body = match text.as_str() {
+            "" => Value::Null,
+            json => serde_json::from_str(json).unwrap_or_else(|_| panic!("not JSON: {json}")),
+        };
+        Self { status, body }
+    }
+
+    /// The answer of a request that must have worked.
+    pub(crate) fn good(self) -> Value {
+        assert!(self.status.is_success(), "{self:?}");
+        self.body
+    }
+
+    /// Code and message of a request that must not have worked. Every failure says what to do next.
+    pub(crate) fn bad(self, status: u16) -> (String, String) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        let error = &self.body["error"];
+        let text = |name: &str| error[name].as_str().unwrap().to_owned();
+        assert!(!text("next").is_empty());
+        (text("code"), text("message"))
+    }
+}

@@ -1,0 +1,204 @@
+//! Facts of the log as the live stream shows them. The log's own form may change; this one may only grow.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ConnectorView, DecisionView, Timestamp, WattHours};
+use crate::domain::{
+    CommandOutcome, ConnectorId, Digest, Fact, FactBody, LoggedFact, MeterReading, PluginChange,
+    PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
+};
+
+/// The `data:` of one event. `kind` and `data` belong together, see [`EventBody`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    pub seq: Seq,
+    /// `null` for what concerns the server itself.
+    pub station: Option<StationId>,
+    /// When it happened: by the station's clock if it can be believed.
+    pub at: Timestamp,
+    pub received: Timestamp,
+    /// The last characters of the card that the event names by its pseudonym, for people who watch.
+    pub token_hint: Option<String>,
+    pub kind: String,
+    pub data: Value,
+}
+
+/// The event is of a kind, or of a shape, that this version of the program does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("an event of the kind '{kind}' that this version cannot read")]
+pub struct UnreadableEvent {
+    kind: String,
+    #[source]
+    source: serde_json::Error,
+}
+
+impl EventView {
+    pub fn of(logged: LoggedFact, token_hint: Option<String>) -> Result<Self, serde_json::Error> {
+        let LoggedFact { seq, fact: Fact { station, stamp, body } } = logged;
+        let tagged: Tagged = serde_json::from_value(serde_json::to_value(EventBody::from(body))?)?;
+        Ok(Self {
+            seq,
+            station,
+            at: Timestamp(stamp.best()),
+            received: Timestamp(stamp.received),
+            token_hint,
+            kind: tagged.kind,
+            data: tagged.data,
+        })
+    }
+
+    /// What happened, typed.
+    pub fn body(&self) -> Result<EventBody, UnreadableEvent> {
+        let read = || {
+            // Through text with the tag first: numbers do not survive being buffered before their kind is known.
+            let kind = serde_json::to_string(&self.kind)?;
+            serde_json::from_str(&format!(r#"{{"kind":{kind},"data":{}}}"#, self.data))
+        };
+        read().map_err(|source| UnreadableEvent { kind: self.kind.clone(), source })
+    }
+}
+
+#[derive(Deserialize)]
+struct Tagged {
+    kind: String,
+    data: Value,
+}
+
+/// Every kind of event with its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "kebab-case")]
+pub enum EventBody {
+    Connected {
+        protocol: String,
+        peer: String,
+    },
+    Disconnected {
+        why: String,
+    },
+    Booted {
+        vendor: String,
+        model: String,
+        serial: Option<String>,
+        firmware: Option<String>,
+    },
+    ConnectorStatus(ConnectorView),
+    AuthorizeAsked {
+        token: Pseudonym,
+        purpose: Purpose,
+        decision: DecisionView,
+    },
+    TransactionStarted {
+        session: SessionId,
+        connector: ConnectorId,
+        token: Pseudonym,
+        meter_wh: WattHours,
+        decision: DecisionView,
+    },
+    TransactionEnded {
+        session: SessionId,
+        meter_wh: WattHours,
+        energy_wh: WattHours,
+        reason: Option<String>,
+    },
+    OrphanStop {
+        transaction: String,
+        meter_wh: WattHours,
+        reason: Option<String>,
+    },
+    MeterValues {
+        connector: ConnectorId,
+        session: Option<SessionId>,
+        readings: Vec<ReadingView>,
+    },
+    Other {
+        action: String,
+    },
+    CommandAnswered {
+        action: String,
+        outcome: CommandOutcome,
+    },
+    PluginChanged {
+        plugin: PluginName,
+        change: PluginChange,
+        version: String,
+        digest: Digest,
+    },
+}
+
+/// Samples that share one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingView {
+    pub at: Option<Timestamp>,
+    pub samples: Vec<SampleView>,
+}
+
+/// One sampled value in the words of the station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleView {
+    pub value: String,
+    pub measurand: Option<String>,
+    pub unit: Option<String>,
+    pub phase: Option<String>,
+    pub context: Option<String>,
+    pub location: Option<String>,
+}
+
+impl From<MeterReading> for ReadingView {
+    fn from(reading: MeterReading) -> Self {
+        Self {
+            at: reading.at.map(Timestamp),
+            samples: reading.samples.into_iter().map(SampleView::from).collect(),
+        }
+    }
+}
+
+impl From<Sample> for SampleView {
+    fn from(sample: Sample) -> Self {
+        let Sample { value, measurand, unit, phase, context, location } = sample;
+        Self { value, measurand, unit, phase, context, location }
+    }
+}
+
+impl From<FactBody> for EventBody {
+    fn from(body: FactBody) -> Self {
+        match body {
+            FactBody::Connected { protocol, peer } => Self::Connected { protocol, peer },
+            FactBody::Disconnected { why } => Self::Disconnected { why },
+            FactBody::Booted(boot) => Self::Booted {
+                vendor: boot.vendor,
+                model: boot.model,
+                serial: boot.serial,
+                firmware: boot.firmware,
+            },
+            FactBody::ConnectorStatus { connector, state } => {
+                Self::ConnectorStatus(ConnectorView::of(connector, state))
+            }
+            FactBody::AuthorizeAsked { token, purpose, decision } => {
+                Self::AuthorizeAsked { token, purpose, decision: decision.into() }
+            }
+            FactBody::TransactionStarted { session, connector, token, meter, decision } => {
+                let (meter_wh, decision) = (WattHours(meter), decision.into());
+                Self::TransactionStarted { session, connector, token, meter_wh, decision }
+            }
+            FactBody::TransactionEnded { session, meter, energy, reason } => {
+                let (meter_wh, energy_wh) = (WattHours(meter), WattHours(energy));
+                Self::TransactionEnded { session, meter_wh, energy_wh, reason }
+            }
+            FactBody::OrphanStop { transaction, meter, reason } => {
+                Self::OrphanStop { transaction, meter_wh: WattHours(meter), reason }
+            }
+            FactBody::MeterValues { connector, session, readings } => {
+                let readings = readings.into_iter().map(ReadingView::from).collect();
+                Self::MeterValues { connector, session, readings }
+            }
+            FactBody::Other { action } => Self::Other { action },
+            FactBody::CommandAnswered { action, outcome } => {
+                Self::CommandAnswered { action, outcome }
+            }
+            FactBody::PluginChanged { plugin, change, version, digest } => {
+                Self::PluginChanged { plugin, change, version, digest }
+            }
+        }
+    }
+}

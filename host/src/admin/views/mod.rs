@@ -1,0 +1,36 @@
+//! What the admin API says, as types: the server renders them and the command line reads them.
+//! Knows no store and no HTTP. These shapes are a contract with operators; records and facts are not.
+
+mod change;
+mod command;
+mod event;
+mod plugin;
+mod problem;
+mod scalar;
+mod session;
+mod station;
+mod token;
+
+use serde::{Deserialize, Serialize};
+
+pub use change::Change;
+pub use command::{Answered, CommandRequest, CommandResponse};
+pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use plugin::{PluginLoad, PluginView, PluginsPage, RunningView, VersionView};
+pub use problem::{Code, ErrorBody, ErrorView};
+pub use scalar::{Timestamp, WattHours};
+pub use session::{DecisionView, OpinionView, SessionView, SessionsPage, VerdictView};
+pub use station::{ConnectorView, PasswordChange, StationChange, StationView, StationsPage};
+pub use token::{TokenChange, TokenView, TokensPage};
+
+/// How many entries a list has when the caller does not say.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// The most entries that one request for a list may ask for.
+pub const MAX_PAGE: usize = 1000;
+
+/// `GET /healthz` and `GET /readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthView {
+    pub status: String,
+}

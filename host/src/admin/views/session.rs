@@ -1,0 +1,157 @@
+//! A charging session as the API shows it: energy, times, card, and who decided.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, WattHours};
+use crate::domain::{
+    ConnectorId, Decision, IdToken, Opinion, PluginName, Pseudonym, Session, SessionId, StationId,
+    Verdict,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionsPage {
+    /// Newest first; with `active=true`, by station and connector.
+    pub sessions: Vec<SessionView>,
+    /// Pass it as `after` to go on; `null` at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    pub id: SessionId,
+    pub station: StationId,
+    pub connector: ConnectorId,
+    pub protocol: String,
+    /// The transaction's name on the wire.
+    pub transaction: String,
+    /// The card in full; `null` once its holder was forgotten.
+    pub token: Option<IdToken>,
+    /// The name of the card in facts and events.
+    pub pseudonym: Pseudonym,
+    /// By the station's clock if it can be believed, else the time of receipt.
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    /// Why it ended, in the station's words.
+    pub reason: Option<String>,
+    pub meter_start_wh: WattHours,
+    pub meter_stop_wh: Option<WattHours>,
+    /// So far, while it is active.
+    pub energy_wh: WattHours,
+    pub active: bool,
+    pub decision: DecisionView,
+}
+
+impl SessionView {
+    /// `token` is what the session's pseudonym stands for, if that is still known.
+    pub fn of(session: Session, token: Option<IdToken>) -> Self {
+        let (energy, active) = (session.energy(), session.is_active());
+        let (ended, meter_stop, reason) = match session.ended {
+            Some(ending) => {
+                (Some(Timestamp(ending.stamp.best())), Some(ending.meter_stop), ending.reason)
+            }
+            None => (None, None, None),
+        };
+        Self {
+            id: session.id,
+            station: session.station,
+            connector: session.connector,
+            protocol: session.protocol,
+            transaction: session.transaction,
+            token,
+            pseudonym: session.token,
+            started: Timestamp(session.started.best()),
+            ended,
+            reason,
+            meter_start_wh: WattHours(session.meter_start),
+            meter_stop_wh: meter_stop.map(WattHours),
+            energy_wh: WattHours(energy),
+            active,
+            decision: DecisionView::from(session.decision),
+        }
+    }
+}
+
+/// What the policies said, combined, and who said what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionView {
+    pub verdict: VerdictView,
+    /// Of a refusal: `blocked`, `expired`, `unknown`, `concurrent`, or a plugin's own words.
+    pub reason: Option<String>,
+    /// `null` when no plugin decided and the configured default counted.
+    pub decided_by: Option<PluginName>,
+    /// Version of the plugin that decided.
+    pub version: Option<String>,
+    pub why: String,
+    /// Of a permit: who pays, in the plugin's terms.
+    pub account: Option<String>,
+    /// Of a permit: cards of one group may stop each other's sessions.
+    pub group: Option<String>,
+    pub opinions: Vec<OpinionView>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictView {
+    Pass,
+    Permit,
+    Refuse,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpinionView {
+    pub plugin: PluginName,
+    pub version: String,
+    pub verdict: VerdictView,
+    /// What went wrong in the plugin; the verdict is then that of the failure policy.
+    pub failure: Option<String>,
+    pub took_micros: u64,
+}
+
+impl From<&Verdict> for VerdictView {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::Permit(_) => Self::Permit,
+            Verdict::Refuse(_) => Self::Refuse,
+        }
+    }
+}
+
+impl From<Opinion> for OpinionView {
+    fn from(opinion: Opinion) -> Self {
+        Self {
+            verdict: VerdictView::from(&opinion.verdict),
+            plugin: opinion.plugin,
+            version: opinion.version,
+            failure: opinion.failure,
+            took_micros: opinion.took_micros,
+        }
+    }
+}
+
+impl From<Decision> for DecisionView {
+    fn from(decision: Decision) -> Self {
+        let decider = decision.decided_by.as_ref();
+        let version = decision
+            .opinions
+            .iter()
+            .find(|opinion| Some(&opinion.plugin) == decider)
+            .map(|opinion| opinion.version.clone());
+        let verdict = VerdictView::from(&decision.verdict);
+        let (reason, account, group) = match decision.verdict {
+            Verdict::Refuse(refusal) => (Some(refusal.as_str().to_owned()), None, None),
+            Verdict::Permit(permit) => (None, permit.account, permit.group),
+            Verdict::Pass => (None, None, None),
+        };
+        Self {
+            verdict,
+            reason,
+            decided_by: decision.decided_by,
+            version,
+            why: decision.why,
+            account,
+            group,
+            opinions: decision.opinions.into_iter().map(OpinionView::from).collect(),
+        }
+    }
+}

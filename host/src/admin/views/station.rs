@@ -1,0 +1,75 @@
+//! A station as the API shows it, and what an operator may change of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Change, Timestamp};
+use crate::domain::{ConnectorId, ConnectorState, StationId};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StationsPage {
+    pub stations: Vec<StationView>,
+    /// Pass it as `after` to go on; `null` at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StationView {
+    pub id: StationId,
+    pub online: bool,
+    /// The subprotocol of the running connection, for example `ocpp1.6`.
+    pub protocol: Option<String>,
+    /// Address of the running connection.
+    pub peer: Option<String>,
+    pub vendor: Option<String>,
+    pub model: Option<String>,
+    pub serial: Option<String>,
+    pub firmware: Option<String>,
+    /// IANA zone name; `UTC` counts while it is `null`.
+    pub zone: Option<String>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+    pub tags: Vec<String>,
+    pub settings: Map<String, Value>,
+    pub has_password: bool,
+    pub last_seen: Option<Timestamp>,
+    pub connectors: Vec<ConnectorView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectorView {
+    pub connector: ConnectorId,
+    /// In the station's words, for example `Charging`.
+    pub status: String,
+    pub error: Option<String>,
+    pub info: Option<String>,
+    pub at: Timestamp,
+}
+
+impl ConnectorView {
+    pub fn of(connector: ConnectorId, state: ConnectorState) -> Self {
+        let ConnectorState { status, error, info, at } = state;
+        Self { connector, status, error, info, at: Timestamp(at) }
+    }
+}
+
+/// `PUT /v1/stations/{id}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StationChange {
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub zone: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub currency: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub tags: Change<Vec<String>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub settings: Change<Map<String, Value>>,
+}
+
+/// `PUT /v1/stations/{id}/password`. Has no `Debug`, so that no log can show it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    pub password: String,
+}

@@ -1,0 +1,98 @@
+//! Why a command could not be carried out, and the exit code that says so to scripts.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::admin::views::{Code, ErrorBody, ErrorView};
+
+/// Codes of failures on the way to the server.
+pub(super) const UNREACHABLE: &str = "unreachable";
+pub(super) const NO_ANSWER: &str = "no-answer";
+pub(super) const CUT_OFF: &str = "cut-off";
+
+/// A failure with the step that helps. Everything else that goes wrong is a plain [`anyhow::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{}", view.message)]
+pub(super) struct Failure {
+    view: ErrorView,
+    usage: bool,
+}
+
+impl Failure {
+    pub(super) fn new(code: &str, message: impl Into<String>, next: impl Into<String>) -> Self {
+        let view = ErrorView {
+            code: code.to_owned(),
+            message: message.into(),
+            next: next.into(),
+            ocpp_code: None,
+            description: None,
+            details: None,
+        };
+        Self { view, usage: false }
+    }
+
+    /// What was typed cannot be meant.
+    pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { usage: true, ..Self::new("usage", message, next) }
+    }
+
+    /// In the server's words.
+    pub(super) fn from_server(view: ErrorView) -> Self {
+        Self { view, usage: false }
+    }
+
+    /// Whether the same request may well succeed in a moment: the server is away, starting, stopping or busy.
+    pub(super) fn is_passing(&self) -> bool {
+        let passing = [UNREACHABLE, NO_ANSWER, CUT_OFF, Code::Unavailable.as_str()];
+        passing.contains(&self.view.code.as_str())
+    }
+}
+
+/// Exit code for what was typed wrongly; the same that clap uses.
+const USAGE: u8 = 2;
+
+/// Tells why, and which exit code it makes. `json` puts the error on stderr in the API's own shape.
+pub(super) fn report(error: &anyhow::Error, json: bool, mut to: impl io::Write) -> ExitCode {
+    if reader_left(error) {
+        return ExitCode::SUCCESS;
+    }
+    let failure = error.downcast_ref::<Failure>();
+    let view = match failure {
+        Some(failure) => failure.view.clone(),
+        None => Failure::new("failed", format!("{error:#}"), "").view,
+    };
+    // Nobody is left to tell that telling failed.
+    let _ = if json { tell_json(view, &mut to) } else { tell(&view, &mut to) };
+    match failure {
+        Some(failure) if failure.usage => ExitCode::from(USAGE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn tell_json(error: ErrorView, to: &mut impl io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, &ErrorBody { error })?;
+    writeln!(to)
+}
+
+fn tell(view: &ErrorView, to: &mut impl io::Write) -> io::Result<()> {
+    writeln!(to, "error: {}", view.message)?;
+    if let Some(code) = &view.ocpp_code {
+        let description = view.description.as_deref().unwrap_or_default();
+        writeln!(to, "       {}", super::table::visible(&format!("{code} {description}")))?;
+    }
+    if let Some(details) = view.details.as_ref().filter(|details| details.get() != "{}") {
+        writeln!(to, "       {}", super::table::visible(details.get()))?;
+    }
+    if !view.next.is_empty() {
+        writeln!(to, " next: {}", view.next)?;
+    }
+    Ok(())
+}
+
+/// `plugpoint events tail | head` is no failure.
+fn reader_left(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,108 @@
+//! One line per event that a person can read. Pure. Texts of stations are shown without control characters.
+
+use super::table::visible;
+use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
+use crate::domain::{CommandOutcome, PluginChange};
+
+/// How many samples of a reading are shown; stations send up to some thirty.
+const MAX_SAMPLES: usize = 3;
+
+/// Time of day, place in the log, station, what happened.
+pub fn line(event: &EventView) -> String {
+    let time = event.at.0.to_utc().format("%H:%M:%S%.3f");
+    let station = event.station.as_ref().map_or("server", |id| id.as_str());
+    let what = match event.body() {
+        Ok(body) => what(&body, event.token_hint.as_deref()),
+        Err(_) => event.kind.clone(),
+    };
+    visible(&format!("{time} #{:<6} {station:<12} {what}", event.seq))
+}
+
+fn what(body: &EventBody, card: Option<&str>) -> String {
+    let card = card.unwrap_or("(forgotten)");
+    let because = |reason: &Option<String>| match reason {
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
+    match body {
+        EventBody::Connected { protocol, peer } => format!("connected from {peer} with {protocol}"),
+        EventBody::Disconnected { why } => format!("disconnected: {why}"),
+        EventBody::Booted { vendor, model, firmware, .. } => {
+            let firmware = firmware.as_ref().map(|version| format!(", firmware {version}"));
+            format!("booted: {vendor} {model}{}", firmware.unwrap_or_default())
+        }
+        EventBody::ConnectorStatus(state) => {
+            let error = state.error.as_ref().map(|error| format!(", {error}"));
+            format!("connector {} {}{}", state.connector, state.status, error.unwrap_or_default())
+        }
+        EventBody::AuthorizeAsked { purpose, decision: said, .. } => {
+            format!("card {card} for {}: {}", purpose.as_str(), decision(said))
+        }
+        EventBody::TransactionStarted { session, connector, decision: said, .. } => {
+            format!("session {session} started on {connector} with {card}: {}", decision(said))
+        }
+        EventBody::TransactionEnded { session, energy_wh, reason, .. } => {
+            format!("session {session} ended with {}{}", energy_wh.0, because(reason))
+        }
+        EventBody::OrphanStop { transaction, meter_wh, reason } => {
+            let meter = meter_wh.0;
+            format!("stop of the unknown transaction {transaction} at {meter}{}", because(reason))
+        }
+        EventBody::MeterValues { connector, session, readings } => {
+            let session = session.map(|id| format!(" of session {id}")).unwrap_or_default();
+            format!("meter {connector}{session}: {}", samples(readings))
+        }
+        EventBody::Other { action } => format!("sent {action}"),
+        EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),
+        EventBody::PluginChanged { plugin, change, version, digest } => {
+            let change = match change {
+                PluginChange::Loaded => "loaded",
+                PluginChange::Swapped => "swapped in",
+                PluginChange::RolledBack => "rolled back to",
+                PluginChange::Unloaded => "unloaded",
+            };
+            format!("plugin {plugin}: {change} {version} ({})", digest.short())
+        }
+    }
+}
+
+fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {
+    match outcome {
+        CommandOutcome::Answered => format!("answered {action}"),
+        CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
+        CommandOutcome::TimedOut => format!("did not answer {action} in time"),
+        CommandOutcome::Disconnected => format!("went away before it answered {action}"),
+    }
+}
+
+/// The newest reading's first samples.
+fn samples(readings: &[ReadingView]) -> String {
+    let Some(reading) = readings.last() else { return "nothing".to_owned() };
+    let shown: Vec<_> = reading
+        .samples
+        .iter()
+        .take(MAX_SAMPLES)
+        .map(|sample| format!("{} {}", sample.value, sample.unit.as_deref().unwrap_or("Wh")))
+        .collect();
+    shown.join(", ")
+}
+
+/// Who decided what, and why.
+pub(super) fn decision(decision: &DecisionView) -> String {
+    let verdict = verdict(decision.verdict);
+    let reason = decision.reason.as_ref().map(|reason| format!(" as {reason}"));
+    let by = match (&decision.decided_by, &decision.version) {
+        (Some(plugin), Some(version)) => format!("{plugin} {version}"),
+        (Some(plugin), None) => plugin.to_string(),
+        (None, _) => "default".to_owned(),
+    };
+    format!("{verdict}{} by {by} ({})", reason.unwrap_or_default(), decision.why)
+}
+
+pub(super) fn verdict(verdict: VerdictView) -> &'static str {
+    match verdict {
+        VerdictView::Pass => "passed",
+        VerdictView::Permit => "permitted",
+        VerdictView::Refuse => "refused",
+    }
+}

@@ -1,0 +1,123 @@
+//! `plugpoint session …`: what was charged, and who allowed it.
+
+use super::client::Reach;
+use super::output::Output;
+use super::paging::{Page, more};
+use super::sentence;
+use super::table::{NOTHING, Table, or_nothing};
+use crate::admin::views::{SessionView, SessionsPage, WattHours};
+use crate::domain::{SessionId, StationId};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SessionArgs {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(subcommand)]
+    command: SessionCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SessionCommand {
+    /// List charging sessions, newest first
+    List {
+        /// Only those of one station
+        #[arg(long, value_name = "ID")]
+        station: Option<StationId>,
+        /// Only those that run (or, with `=false`, that have ended)
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        active: Option<bool>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show one session and every plugin's opinion of it
+    Show { id: SessionId },
+}
+
+pub(super) async fn run(args: SessionArgs, output: Output) -> anyhow::Result<()> {
+    let client = args.reach.client()?;
+    match args.command {
+        SessionCommand::List { station, active, page } => {
+            let mut query = page.query();
+            query.extend(station.map(|station| ("station", station.to_string())));
+            query.extend(active.map(|active| ("active", active.to_string())));
+            let list: SessionsPage = client.get(&["sessions"], &query).await?;
+            output.show(&list, |list| table(&list.sessions))?;
+            more(output, list.next.as_deref());
+            Ok(())
+        }
+        SessionCommand::Show { id } => {
+            let session: SessionView = client.get(&["sessions", &id.to_string()], &[]).await?;
+            output.show(&session, details)
+        }
+    }
+}
+
+fn table(sessions: &[SessionView]) -> String {
+    let mut table = Table::new(&[
+        "SESSION",
+        "STATION",
+        "CONNECTOR",
+        "CARD",
+        "STARTED",
+        "ENDED",
+        "KWH",
+        "VERDICT",
+        "BY",
+    ]);
+    for session in sessions {
+        table.row(vec![
+            session.id.to_string(),
+            session.station.to_string(),
+            session.connector.to_string(),
+            card(session),
+            session.started.to_string(),
+            session.ended.map_or_else(|| "charging".to_owned(), |time| time.to_string()),
+            kwh(session.energy_wh),
+            sentence::verdict(session.decision.verdict).to_owned(),
+            or_nothing(session.decision.decided_by.as_ref()),
+        ]);
+    }
+    if table.is_empty() { "no sessions\n".to_owned() } else { table.render() }
+}
+
+/// In full: the operator's own view of the operator's own cards.
+fn card(session: &SessionView) -> String {
+    session.token.as_ref().map_or_else(|| NOTHING.to_owned(), |token| token.reveal().to_owned())
+}
+
+fn kwh(energy: WattHours) -> String {
+    format!("{:.3}", energy.0.0 as f64 / 1e6)
+}
+
+fn details(session: &SessionView) -> String {
+    let decision = &session.decision;
+    let mut table = Table::new(&["SESSION", &session.id.to_string()]);
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("station", session.station.to_string());
+    row("connector", session.connector.to_string());
+    row("protocol", session.protocol.clone());
+    row("transaction", session.transaction.clone());
+    row("card", card(session));
+    row("started", session.started.to_string());
+    row("ended", session.ended.map_or_else(|| "still charging".to_owned(), |t| t.to_string()));
+    row("reason", or_nothing(session.reason.as_ref()));
+    row("meter at start", session.meter_start_wh.0.to_string());
+    row("meter at end", or_nothing(session.meter_stop_wh.map(|meter| meter.0)));
+    row("energy", session.energy_wh.0.to_string());
+    row("decision", sentence::decision(decision));
+    row("account", or_nothing(decision.account.as_ref()));
+    row("group", or_nothing(decision.group.as_ref()));
+    for opinion in &decision.opinions {
+        let failure = opinion.failure.as_ref().map(|f| format!(", because it failed: {f}"));
+        row(
+            &format!("{} {}", opinion.plugin, opinion.version),
+            format!(
+                "{} in {} µs{}",
+                sentence::verdict(opinion.verdict),
+                opinion.took_micros,
+                failure.unwrap_or_default(),
+            ),
+        );
+    }
+    table.render()
+}

@@ -1,0 +1,244 @@
+//! `plugpoint station …`: look at stations, set them up, call them.
+
+use std::io::{BufRead, Read};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::client::{Client, Reach};
+use super::failure::Failure;
+use super::output::Output;
+use super::paging::{Page, more};
+use super::table::{Table, or_nothing};
+use crate::admin::views::{
+    Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
+    StationsPage,
+};
+use crate::domain::StationId;
+
+/// Random bytes in a password made here. Written in Base64 they are 32 characters, within the 16 to 40 of OCPP.
+const PASSWORD_BYTES: usize = 24;
+
+/// Shortest password that OCPP allows, in bytes (1.6 security whitepaper, profile 1; 2.0.1 part 2, A00).
+const MIN_PASSWORD: usize = 16;
+
+/// How long the server is given beyond the time that it gives the station.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StationArgs {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(subcommand)]
+    command: StationCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum StationCommand {
+    /// List stations
+    List(Page),
+    /// Show one station with its connectors
+    Show { id: StationId },
+    /// Make a station known, or change what is said of it; what is not named stays
+    Set(SetArgs),
+    /// Set the Basic password of a station, read from the first line of standard input
+    Password {
+        id: StationId,
+        /// Make a password and print it
+        #[arg(long)]
+        generate: bool,
+    },
+    /// Send a call to a station and wait for its answer
+    Call(CallArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct SetArgs {
+    id: StationId,
+    /// IANA time zone, such as Europe/Berlin; empty for none
+    #[arg(long)]
+    zone: Option<String>,
+    /// ISO 4217 currency, such as EUR; empty for none
+    #[arg(long)]
+    currency: Option<String>,
+    /// A tag; repeat it for more. Replaces all tags of the station; empty for none
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Settings for plugins, a JSON object. Replaces all settings of the station
+    #[arg(long, value_name = "JSON", value_parser = parse_object)]
+    settings: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, clap::Args)]
+struct CallArgs {
+    id: StationId,
+    /// OCPP action, such as RemoteStartTransaction
+    action: String,
+    /// Payload, a JSON object; `-` reads it from standard input
+    #[arg(default_value = "{}")]
+    payload: String,
+    /// How long the station may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    timeout: u64,
+}
+
+fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))
+}
+
+pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()> {
+    let client = args.reach.client()?;
+    match args.command {
+        StationCommand::List(page) => {
+            let list: StationsPage = client.get(&["stations"], &page.query()).await?;
+            output.show(&list, |list| table(&list.stations))?;
+            more(output, list.next.as_deref());
+            Ok(())
+        }
+        StationCommand::Show { id } => {
+            let station: StationView = client.get(&["stations", id.as_str()], &[]).await?;
+            output.show(&station, details)
+        }
+        StationCommand::Set(args) => set(&client, args, output).await,
+        StationCommand::Password { id, generate } => {
+            set_password(&client, &id, generate, output).await
+        }
+        StationCommand::Call(args) => call(&client, args, output).await,
+    }
+}
+
+async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<()> {
+    let tags = args.tags.iter().filter(|tag| !tag.is_empty()).cloned().collect();
+    let change = StationChange {
+        zone: text_change(args.zone),
+        currency: text_change(args.currency),
+        tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
+        settings: args.settings.map_or(Change::Keep, Change::Set),
+    };
+    let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
+    output.show(&station, details)
+}
+
+/// What an option says of a field: nothing, that it is to be empty, or its value.
+pub(super) fn text_change(option: Option<String>) -> Change<String> {
+    match option {
+        None => Change::Keep,
+        Some(text) if text.is_empty() => Change::Clear,
+        Some(text) => Change::Set(text),
+    }
+}
+
+async fn set_password(
+    client: &Client,
+    id: &StationId,
+    generate: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let password = if generate { make_password()? } else { read_password(output)? };
+    if password.len() < MIN_PASSWORD {
+        output.progress("note: OCPP asks for at least 16 characters; some stations refuse less");
+    }
+    let body = serde_json::to_vec(&PasswordChange { password: password.clone() })?;
+    let path = ["stations", id.as_str(), "password"];
+    client.send(Method::PUT, &path, body.into(), super::client::TIMEOUT).await?;
+    if generate {
+        return output.show(&PasswordChange { password }, |made| made.password.clone());
+    }
+    output.progress("the password is set; it counts from the station's next connection");
+    Ok(())
+}
+
+fn make_password() -> anyhow::Result<String> {
+    let mut bytes = [0; PASSWORD_BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn read_password(output: Output) -> anyhow::Result<String> {
+    output.progress("password, then Enter:");
+    let mut line = String::new();
+    std::io::stdin().lock().take(1024).read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        let next = "pipe it in, as in `printf %s PASSWORD | plugpoint station password ID`, or use --generate";
+        return Err(Failure::usage("no password on standard input", next).into());
+    }
+    Ok(password.to_owned())
+}
+
+async fn call(client: &Client, args: CallArgs, output: Output) -> anyhow::Result<()> {
+    let payload = match args.payload.as_str() {
+        "-" => std::io::read_to_string(std::io::stdin().lock())?,
+        text => text.to_owned(),
+    };
+    let payload = RawValue::from_string(payload).map_err(|error| {
+        Failure::usage(format!("the payload is not JSON: {error}"), "pass one JSON object")
+    })?;
+    let timeout = Duration::from_secs(args.timeout);
+    let request = CommandRequest {
+        action: args.action,
+        payload: Some(payload),
+        timeout_ms: Some(args.timeout * 1000),
+    };
+    let path = ["stations", args.id.as_str(), "commands"];
+    let answer: CommandResponse = client.post(&path, &request, timeout + GRACE).await?;
+    output.show(&answer, |answer| answer.response.get().to_owned())
+}
+
+fn table(stations: &[StationView]) -> String {
+    let mut table = Table::new(&[
+        "STATION",
+        "ONLINE",
+        "PROTOCOL",
+        "VENDOR",
+        "MODEL",
+        "CONNECTORS",
+        "LAST SEEN",
+    ]);
+    for station in stations {
+        let connectors = station.connectors.iter().filter(|state| state.connector.0 > 0);
+        let states: Vec<_> =
+            connectors.map(|state| format!("{} {}", state.connector, state.status)).collect();
+        table.row(vec![
+            station.id.to_string(),
+            if station.online { "yes" } else { "no" }.to_owned(),
+            or_nothing(station.protocol.as_ref()),
+            or_nothing(station.vendor.as_ref()),
+            or_nothing(station.model.as_ref()),
+            or_nothing((!states.is_empty()).then(|| states.join(", "))),
+            or_nothing(station.last_seen),
+        ]);
+    }
+    if table.is_empty() { "no stations yet\n".to_owned() } else { table.render() }
+}
+
+fn details(station: &StationView) -> String {
+    let mut table = Table::new(&["STATION", station.id.as_str()]);
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("online", if station.online { "yes" } else { "no" }.to_owned());
+    row("protocol", or_nothing(station.protocol.as_ref()));
+    row("address", or_nothing(station.peer.as_ref()));
+    row("vendor", or_nothing(station.vendor.as_ref()));
+    row("model", or_nothing(station.model.as_ref()));
+    row("serial", or_nothing(station.serial.as_ref()));
+    row("firmware", or_nothing(station.firmware.as_ref()));
+    row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
+    row("currency", or_nothing(station.currency.as_ref()));
+    row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
+    row("settings", Value::Object(station.settings.clone()).to_string());
+    row("password", if station.has_password { "set" } else { "not set" }.to_owned());
+    row("last seen", or_nothing(station.last_seen));
+    for state in &station.connectors {
+        let error = state.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default();
+        let info = state.info.as_ref().map(|info| format!(" ({info})")).unwrap_or_default();
+        row(
+            &format!("connector {}", state.connector),
+            format!("{}{error}{info} since {}", state.status, state.at),
+        );
+    }
+    table.render()
+}

@@ -1,0 +1,7 @@
+//! Work that outlives a request. Knows no socket and no HTTP.
+
+mod presence;
+mod rollout;
+
+pub use presence::Presence;
+pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
