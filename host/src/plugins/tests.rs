@@ -284,7 +284,7 @@ async fn an_import_must_be_asked_for_and_granted() {
     let asks = "name = \"guest\"\nversion = \"1\"\nimports = [\"clock\"]";
     let wasm = pack(&core, &asks.parse().unwrap()).unwrap().wasm;
     let error = host.prepare(&name("guest"), wasm, "").await.err().unwrap();
-    assert!(error.to_string().contains("\"clock\" to plugins.grants"), "{error}");
+    assert!(error.to_string().contains("`clock`, which this server does not grant"), "{error}");
 }
 
 #[tokio::test]
