@@ -5,7 +5,7 @@
 //! goes away by itself when the last such call has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -27,6 +27,9 @@ const MAX_PLUGINS: usize = 64;
 /// Instances of all plugins together, idle ones included. Each reserves some 6 GiB of address space and nothing else.
 const INSTANCES: u32 = 256;
 
+/// The running binary, even when an upgrade has put another file in its place: both have to agree on the engine.
+const THIS_BINARY: &str = "/proc/self/exe";
+
 /// How the plugin host is set up.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -42,12 +45,12 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// The usual settings: everything that this version of the contract offers is granted, since all of it is local
-    /// and bounded.
-    pub fn new(dir: PathBuf, compiler: Compiler) -> Self {
+    /// The usual settings, with files below a server's data directory. Everything that this version of the contract
+    /// offers is granted, since all of it is local and bounded.
+    pub fn in_directory(data: &Path) -> Self {
         Self {
-            dir,
-            compiler,
+            dir: data.join("plugins"),
+            compiler: Compiler::Child { exe: THIS_BINARY.into() },
             limits: Limits::default(),
             grants: Capability::ALL.into(),
             instances: INSTANCES,
