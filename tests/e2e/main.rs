@@ -1,2 +1,16 @@
-#[test]
-fn x() {}
+//! What a station, an operator or an integrator can see of a running server. Knows the wire, the admin API and the
+//! command line; never the server's inside.
+//!
+//! Every story starts the real binary on loopback with a data folder of its own. Policies come from `target/guests`,
+//! which `make test` (or `make guests`) fills.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod support;
+
+mod bad_input;
+mod disk;
+mod imports;
+mod independent_client;
+mod kill;
+mod swap;

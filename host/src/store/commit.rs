@@ -75,8 +75,9 @@ pub enum Unstorable {
 #[must_use = "nothing happens until it is handed to `Store::commit`"]
 pub struct Commit {
     pub(super) facts: Vec<NewFact>,
-    pub(super) checks: Vec<Check>,
     pub(super) writes: Vec<Write>,
+    /// What plugins read.
+    pub(super) reads: Vec<Read>,
     pub(super) durability: Durability,
     /// About how much memory it takes.
     pub(super) bytes: usize,
@@ -90,16 +91,17 @@ pub(super) struct NewFact {
     pub(super) raw: Option<String>,
 }
 
-/// Something that must still be as it was.
-pub(super) struct Check {
-    pub(super) key: Vec<u8>,
-    pub(super) revision: u64,
-    pub(super) broken: Conflict,
-}
-
 pub(super) struct Write {
     pub(super) key: Vec<u8>,
     pub(super) change: Change,
+    /// The revision that the record must still have; 0 for none.
+    pub(super) expected: Option<u64>,
+}
+
+/// A value that must still be as it was read.
+pub(super) struct Read {
+    pub(super) key: Vec<u8>,
+    pub(super) revision: u64,
 }
 
 pub(super) enum Change {
@@ -120,8 +122,8 @@ impl Commit {
     pub fn new() -> Self {
         Self {
             facts: Vec::new(),
-            checks: Vec::new(),
             writes: Vec::new(),
+            reads: Vec::new(),
             durability: Durability::Soft,
             bytes: 0,
             unstorable: None,
@@ -155,9 +157,8 @@ impl Commit {
 
     pub fn put<R: Record>(&mut self, key: &R::Key, record: &R, expect: Expect) -> &mut Self {
         let key = keys::key(R::TABLE, key);
-        self.expect(&key, expect);
         match records::encode(record) {
-            Ok(value) => self.write(R::TABLE, key, Change::Put(value)),
+            Ok(value) => self.write(R::TABLE, key, Change::Put(value), expect),
             Err(error) => self.not_json(R::TABLE, &error),
         }
         self
@@ -166,8 +167,7 @@ impl Commit {
     /// Deleting what is not there is no error, unless `expect` says so.
     pub fn delete<R: Record>(&mut self, key: &R::Key, expect: Expect) -> &mut Self {
         let key = keys::key(R::TABLE, key);
-        self.expect(&key, expect);
-        self.write(R::TABLE, key, Change::Delete);
+        self.write(R::TABLE, key, Change::Delete, expect);
         self
     }
 
@@ -175,7 +175,7 @@ impl Commit {
     pub fn effects(&mut self, effects: Effects) -> &mut Self {
         for read in effects.reads {
             let key = keys::key(Table::PluginState, &(read.plugin, StateKey(read.key)));
-            self.checks.push(Check { key, revision: read.revision, broken: Conflict::Effects });
+            self.reads.push(Read { key, revision: read.revision });
         }
         for written in effects.writes {
             let key = keys::key(Table::PluginState, &(written.plugin, StateKey(written.key)));
@@ -183,7 +183,7 @@ impl Commit {
                 Some(bytes) => Change::PutUncounted(value::bytes(BYTES_VERSION, &bytes)),
                 None => Change::Delete,
             };
-            self.write(Table::PluginState, key, change);
+            self.write(Table::PluginState, key, change, Expect::Any);
         }
         self
     }
@@ -198,16 +198,7 @@ impl Commit {
         self.durability
     }
 
-    fn expect(&mut self, key: &[u8], expect: Expect) {
-        let revision = match expect {
-            Expect::Any => return,
-            Expect::Absent => 0,
-            Expect::Revision(revision) => revision,
-        };
-        self.checks.push(Check { key: key.to_vec(), revision, broken: Conflict::Record });
-    }
-
-    fn write(&mut self, table: Table, key: Vec<u8>, change: Change) {
+    fn write(&mut self, table: Table, key: Vec<u8>, change: Change, expect: Expect) {
         let value_bytes = match &change {
             Change::Put(value) | Change::PutUncounted(value) => value.len(),
             Change::Delete => 0,
@@ -219,7 +210,12 @@ impl Commit {
             self.refuse(Unstorable::TooLarge { what: table, bytes: key.len(), limit: MAX_KEY });
         }
         self.bytes += key.len() + value_bytes;
-        self.writes.push(Write { key, change });
+        let expected = match expect {
+            Expect::Any => None,
+            Expect::Absent => Some(0),
+            Expect::Revision(revision) => Some(revision),
+        };
+        self.writes.push(Write { key, change, expected });
     }
 
     fn refuse(&mut self, why: Unstorable) {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::Seq;
+
 use super::engine::EngineError;
 use super::keys::Table;
 
@@ -24,6 +26,14 @@ pub enum OpenError {
         dir.display()
     )]
     UnknownFormat { dir: PathBuf, found: String },
+    #[error("the files in {} are damaged; restore the directory from a backup", dir.display())]
+    Damaged { dir: PathBuf },
+    #[error(
+        "the log in {} ends at fact {found} although fact {noted} was on the disk; restore the directory from \
+         a backup, or delete its file LAST to go on without what is lost",
+        dir.display()
+    )]
+    Lost { dir: PathBuf, found: Seq, noted: Seq },
     #[error("{} cannot be used; check that it exists, is writable and has space", dir.display())]
     Io { dir: PathBuf, source: io::Error },
     #[error("the system gives no random bytes for a new key: {0}")]

@@ -11,7 +11,9 @@ use super::OpenError;
 const KNOWN: Format = Format { engine: "sled-0.34", layout: 1 };
 
 const MARKER: &str = "FORMAT";
-const UNFINISHED_MARKER: &str = "FORMAT.new";
+
+/// What the name of a file ends with until all of it is written.
+const UNFINISHED: &str = ".new";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Format<'a> {
@@ -54,8 +56,9 @@ pub(super) fn claim(dir: &Path) -> Result<Claim, OpenError> {
 
 /// Nothing in it, but for a marker that a crash left half written.
 fn is_vacant(dir: &Path) -> io::Result<bool> {
+    let unfinished = format!("{MARKER}{UNFINISHED}");
     for entry in fs::read_dir(dir)? {
-        if entry?.file_name() != UNFINISHED_MARKER {
+        if entry?.file_name() != *unfinished {
             return Ok(false);
         }
     }
@@ -63,12 +66,19 @@ fn is_vacant(dir: &Path) -> io::Result<bool> {
 }
 
 fn write_marker(dir: &Path) -> io::Result<()> {
-    let unfinished = dir.join(UNFINISHED_MARKER);
-    let mut file = File::create(&unfinished)?;
-    writeln!(file, "plugpoint-store engine={} layout={}", KNOWN.engine, KNOWN.layout)?;
-    file.sync_all()?;
-    fs::rename(unfinished, dir.join(MARKER))?;
+    let text = format!("plugpoint-store engine={} layout={}\n", KNOWN.engine, KNOWN.layout);
+    replace_file(dir, MARKER, &text)?;
     sync_directory(dir)
+}
+
+/// Afterwards, and after a crash meanwhile, the file has its old text or its new one.
+pub(super) fn replace_file(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    let unfinished = dir.join(format!("{name}{UNFINISHED}"));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 /// A new file is only there after a power cut if its directory was synced, too.

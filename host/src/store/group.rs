@@ -81,3 +81,29 @@ impl Visible {
         self.waiting.into_iter().for_each(Reply::send);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryEngine;
+
+    #[test]
+    fn whoever_asked_for_the_disk_hears_of_a_conflict_only_once_its_cause_is_there() {
+        let engine = MemoryEngine::new();
+        let mut group = Group::default();
+        let (soft, mut told_soft) = oneshot::channel();
+        let (synced, mut told_synced) = oneshot::channel();
+        group.batch.put(b"cause".to_vec(), b"of both".to_vec());
+        group.add(Durability::Soft, Err(Conflict::Record), soft);
+        group.add(Durability::Synced, Err(Conflict::Record), synced);
+
+        let refused = Err(CommitError::Conflict(Conflict::Record));
+        let visible = group.apply(&engine).unwrap();
+        assert_eq!(told_soft.try_recv(), Ok(refused.clone()));
+        assert!(told_synced.try_recv().is_err(), "the cause may still vanish");
+        assert!(visible.wants_disk());
+        visible.answer(&sync(&engine).unwrap());
+        assert_eq!(told_synced.try_recv(), Ok(refused));
+        assert_eq!(engine.unsynced(), 0);
+    }
+}

@@ -19,10 +19,14 @@ use super::pseudonyms::Pseudonyms;
 use super::records::{self, Record};
 use super::session_ids::SessionIds;
 use super::sled_engine::SledEngine;
+use super::witness::Witness;
 use super::{OpenError, StoreError};
 
 /// The directory of the store within the data directory.
 const DIRECTORY: &str = "store";
+
+/// Records with their keys, in the order that was asked for.
+pub type Page<R> = Vec<(<R as Record>::Key, Versioned<R>)>;
 
 /// A handle; cheap to clone. The store ends with [`close`](Store::close), or with its last handle.
 #[derive(Clone)]
@@ -39,20 +43,30 @@ struct Inner {
     committer: Mutex<Option<JoinHandle<()>>>,
     sessions: SessionIds,
     pseudonyms: Pseudonyms,
+    /// Where the engine has a directory.
+    witness: Option<Witness>,
 }
 
 impl Store {
     /// Opens the store of a data directory, and makes it when there is none.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        Self::on_engine(Arc::new(SledEngine::open(&dir.join(DIRECTORY))?))
+        let dir = dir.join(DIRECTORY);
+        let engine = Arc::new(SledEngine::open(&dir)?);
+        Self::start(engine, Some(Witness::beside(dir)))
     }
 
     pub fn on_engine(engine: Arc<dyn Engine>) -> Result<Self, OpenError> {
+        Self::start(engine, None)
+    }
+
+    fn start(engine: Arc<dyn Engine>, witness: Option<Witness>) -> Result<Self, OpenError> {
         let mut ledger = Ledger::recover(&*engine)?;
+        witness.as_ref().map_or(Ok(()), |witness| witness.confirm(ledger.last_seq()))?;
         let pseudonyms = Pseudonyms::recover(&mut ledger, &*engine)?;
         // What the engine shows after a crash may be no further than the system's cache; nobody may see it before
         // it is on the disk.
         let clean = group::sync(&*engine)?;
+        witness.as_ref().map_or(Ok(()), |witness| witness.note(ledger.last_seq()))?;
         let health = watch::Sender::new(Health::Serving);
         let (intake, durable, committer) =
             committer::start(engine.clone(), ledger, clean, health.clone())
@@ -65,6 +79,7 @@ impl Store {
             committer: Mutex::new(Some(committer)),
             sessions: SessionIds::default(),
             pseudonyms,
+            witness,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -82,7 +97,7 @@ impl Store {
         after: Option<&R::Key>,
         order: Order,
         limit: usize,
-    ) -> Result<Vec<(R::Key, Versioned<R>)>, StoreError> {
+    ) -> Result<Page<R>, StoreError> {
         let mut range = keys::under(keys::prefix(R::TABLE, &scope));
         if let Some(after) = after.map(|key| keys::key(R::TABLE, key)) {
             match order {
@@ -141,14 +156,7 @@ impl Store {
     /// Serves what is queued, syncs and ends the committer. Other handles can still read.
     pub async fn close(self) {
         let inner = self.inner;
-        let closing = tokio::task::spawn_blocking(move || {
-            inner.intake.close();
-            let thread = inner.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(thread) = thread {
-                // A committer that panicked has said so in the health.
-                let _ = thread.join();
-            }
-        });
+        let closing = tokio::task::spawn_blocking(move || inner.close());
         if let Err(error) = closing.await {
             tracing::error!(%error, "the store was not closed in order");
         }
@@ -177,5 +185,20 @@ impl Store {
                 committer::fail(&self.inner.health, EngineError::clone(error));
             }
         })
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.intake.close();
+        let thread = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A committer that panicked has said so in the health.
+            let _ = thread.join();
+        }
+        let last = *self.durable.borrow();
+        if let Some(Err(error)) = self.witness.as_ref().map(|witness| witness.note(last)) {
+            tracing::warn!(%error, "the end of the log could not be noted");
+        }
     }
 }

@@ -151,7 +151,7 @@ macro_rules! name_key {
 name_key!(StationId, id => id.as_str(), text => Self::new(text).ok());
 name_key!(PluginName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(IdToken, token => &token.canonical(), text => Self::new(text).ok());
-name_key!(Pseudonym, name => &name.0, text => Some(Self(text.into())));
+name_key!(Pseudonym, name => &name.0, text => Some(Self(text.to_owned())));
 name_key!(String, name => name, text => Some(text.to_owned()));
 
 macro_rules! number_key {

@@ -57,9 +57,16 @@ impl Ledger {
         batch: &mut Batch,
         engine: &dyn Engine,
     ) -> Result<Result<Receipt, Conflict>, EngineError> {
-        for check in &commit.checks {
-            if revision_of(&check.key, batch, engine)? != check.revision {
-                return Ok(Err(check.broken));
+        for write in &commit.writes {
+            if let Some(expected) = write.expected
+                && revision_of(&write.key, batch, engine)? != expected
+            {
+                return Ok(Err(Conflict::Record));
+            }
+        }
+        for read in &commit.reads {
+            if revision_of(&read.key, batch, engine)? != read.revision {
+                return Ok(Err(Conflict::Effects));
             }
         }
         let mut receipt = Receipt {
@@ -69,7 +76,7 @@ impl Ledger {
         for fact in commit.facts {
             receipt.seqs.push(self.append(fact, batch));
         }
-        for Write { key, change } in commit.writes {
+        for Write { key, change, .. } in commit.writes {
             match change {
                 Change::Put(value) => receipt.revisions.push(self.put(key, value, batch)?),
                 Change::PutUncounted(value) => {

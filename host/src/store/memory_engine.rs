@@ -75,18 +75,18 @@ impl MemoryEngine {
         self.crash_keeping(0)
     }
 
-    /// Like [`crash`](Self::crash), but the first `batches` after the last sync happened to reach the disk.
+    /// Like [`crash`](Self::crash), but the first `batches` after the last sync happened to reach the disk. Asked
+    /// again, it tells how else the same crash might have ended.
     pub fn crash_keeping(&self, batches: usize) -> Self {
         let mut state = self.lock();
         state.crashed = true;
         state.holding = false;
         self.changed.notify_all();
-        let mut disk = std::mem::take(&mut state.visible);
-        let unsynced = std::mem::take(&mut state.unsynced);
-        for (key, before) in unsynced.into_iter().skip(batches).rev().flatten() {
+        let mut disk = state.visible.clone();
+        for (key, before) in state.unsynced.iter().skip(batches).rev().flatten() {
             match before {
-                Some(value) => disk.insert(key, value),
-                None => disk.remove(&key),
+                Some(value) => disk.insert(key.clone(), value.clone()),
+                None => disk.remove(key),
             };
         }
         Self {

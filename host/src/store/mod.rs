@@ -24,12 +24,13 @@ mod sled_engine;
 #[cfg(test)]
 mod tests;
 mod value;
+mod witness;
 
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
 pub use committer::{Health, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
 pub use errors::{OpenError, StoreError};
-pub use handle::Store;
+pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{

@@ -71,6 +71,6 @@ impl Pseudonyms {
                 name.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
             }
         }
-        Pseudonym(name.into())
+        Pseudonym(name)
     }
 }

@@ -1,6 +1,7 @@
 //! The embedded engine. Knows sled's traps and shows none of them: `docs/adr/0002-sled-durability.md` tells them.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::OpenError;
@@ -30,12 +31,14 @@ pub(super) struct SledEngine {
 impl SledEngine {
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         let claim = format::claim(dir)?;
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(dir)
             .segment_size(SEGMENT)
             .cache_capacity(CACHE)
-            .flush_every_ms(None)
-            .open()
+            .flush_every_ms(None);
+        // sled panics over some damages of its files.
+        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| OpenError::Damaged { dir: dir.to_owned() })?
             .map_err(|error| failed("open", &error))?;
         let tree = db.open_tree(TREE).map_err(|error| failed("open", &error))?;
         let io = |source| OpenError::Io { dir: dir.to_owned(), source };

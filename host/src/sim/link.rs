@@ -1,0 +1,317 @@
+//! A simulated station on a real connection. The only file of the simulation that knows sockets, tasks and the clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use futures_util::{SinkExt as _, StreamExt as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::{Charger, Event, Input, Output, Profile, Report};
+use crate::domain::{Millis, StationId};
+use crate::ocpp::frame::{Frame, MessageId, empty_object};
+
+/// How long a connection may take to come up, and a frame to be taken off our hands.
+const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes. The default of 128 KiB would cost a load test of thousands more memory than the server under test.
+const READ_BUFFER: usize = 4 << 10;
+
+/// Orders that may wait for one station.
+const ORDERS: usize = 4;
+
+const SUBPROTOCOL: &str = "ocpp1.6";
+
+/// What a station id needs in a path.
+const PATH_SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Where stations connect: `ws://HOST:PORT/PATH`, to which each adds its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    authority: String,
+    path: String,
+}
+
+/// An address that no simulated station can use.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not an address of the form ws://HOST:PORT/ocpp")]
+pub struct BadEndpoint(String);
+
+impl std::str::FromStr for Endpoint {
+    type Err = BadEndpoint;
+
+    fn from_str(text: &str) -> Result<Self, BadEndpoint> {
+        let bad = || BadEndpoint(text.to_owned());
+        let uri: Uri = text.parse().map_err(|_| bad())?;
+        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("ws"));
+        let authority = authority.ok_or_else(bad)?;
+        let port = authority.port_u16().unwrap_or(80);
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { authority: format!("{}:{port}", authority.host()), path })
+    }
+}
+
+impl Endpoint {
+    /// The address on which one station connects.
+    fn of(&self, id: &StationId) -> String {
+        let id = utf8_percent_encode(id.as_str(), PATH_SEGMENT);
+        format!("ws://{}{}/{id}", self.authority, self.path)
+    }
+}
+
+/// What the owner of a station may do to it.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    WindDown,
+    Cut,
+}
+
+/// A running simulated station. Dropping it pulls the plug.
+#[derive(Debug)]
+pub struct Station {
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Station {
+    /// Starts the station. It waits when `reports` is full, so somebody has to listen.
+    pub fn start(profile: Profile, endpoint: Endpoint, reports: mpsc::Sender<Report>) -> Self {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let clock = Clock::new();
+        let charger = Charger::new(profile.clone(), clock.now());
+        let life = Life { profile, endpoint, clock, socket: None, reports };
+        Self { orders, task: tokio::spawn(life.run(charger, inbox)) }
+    }
+
+    /// Loses the connection, as a mobile network does: no close frame, nothing flushed.
+    pub async fn cut(&self) {
+        // A station that has ended has no connection to lose.
+        let _ = self.orders.send(Order::Cut).await;
+    }
+
+    /// Ends what runs, says what is left to say and hangs up; `false` when that took longer than `patience`.
+    pub async fn wind_down(mut self, patience: Duration) -> bool {
+        let _ = self.orders.send(Order::WindDown).await;
+        tokio::time::timeout(patience, &mut self.task).await.is_ok()
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The wall clock as it was at the start, moved on by the steady one: times never run backwards.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    origin: Millis,
+    started: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { origin: Millis::default() + since_epoch, started: Instant::now() }
+    }
+
+    fn now(self) -> Millis {
+        self.origin + self.started.elapsed()
+    }
+
+    /// The instant of a time; far enough in the future for "never".
+    fn instant(self, at: Millis) -> Instant {
+        const NEVER: Duration = Duration::from_secs(24 * 3600);
+        self.started + at.since(self.origin).min(self.started.elapsed() + NEVER)
+    }
+}
+
+/// A charger with the world around it.
+struct Life {
+    profile: Profile,
+    endpoint: Endpoint,
+    clock: Clock,
+    socket: Option<Socket>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Life {
+    async fn run(mut self, mut charger: Charger, mut orders: mpsc::Receiver<Order>) {
+        let mut out = Vec::new();
+        let mut input = Input::Tick;
+        loop {
+            charger.handle(self.clock.now(), input, &mut out);
+            let mut consequence = None;
+            for output in out.drain(..) {
+                if matches!(output, Output::Done) {
+                    self.hang_up().await;
+                    return;
+                }
+                consequence = self.act(output).await.or(consequence);
+            }
+            input = match consequence {
+                Some(input) => input,
+                None => tokio::select! {
+                    order = orders.recv() => match order {
+                        Some(Order::WindDown) => Input::WindDown,
+                        Some(Order::Cut) => {
+                            self.socket = None;
+                            Input::Closed { why: "the connection was cut".to_owned() }
+                        }
+                        None => return,
+                    },
+                    input = hear(&mut self.socket) => input,
+                    () = tokio::time::sleep_until(self.clock.instant(charger.wake_at())) => Input::Tick,
+                },
+            };
+        }
+    }
+
+    /// Does one thing for the charger; what comes of it at once is its next input.
+    async fn act(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Dial => Some(match self.dial().await {
+                Ok(socket) => {
+                    self.socket = Some(socket);
+                    Input::Opened
+                }
+                Err(why) => Input::Closed { why },
+            }),
+            Output::HangUp => {
+                self.hang_up().await;
+                Some(Input::Closed { why: "the station hung up".to_owned() })
+            }
+            Output::Call { id, action, payload } => {
+                let action = action.to_owned();
+                let payload = raw(&payload);
+                self.send(&Frame::Call { id: message_id(id), action, payload }).await
+            }
+            Output::Answer { id, payload } => {
+                let payload = raw(&payload);
+                self.send(&Frame::Result { id: message_id(id), payload }).await
+            }
+            Output::Refuse { id, code, description } => {
+                let (code, description) = (code.to_owned(), description.to_owned());
+                let (id, details) = (message_id(id), empty_object());
+                self.send(&Frame::Error { id, code, description, details }).await
+            }
+            Output::Report(event) => {
+                self.tell(event).await;
+                None
+            }
+            Output::Done => None,
+        }
+    }
+
+    async fn dial(&self) -> Result<Socket, String> {
+        let connecting = async {
+            let mut request = self.endpoint.of(&self.profile.id).into_client_request()?;
+            let headers = request.headers_mut();
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+            if let Some(password) = &self.profile.password {
+                let pair = format!("{}:{password}", self.profile.id);
+                let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+                headers.insert(header::AUTHORIZATION, format!("Basic {pair}").parse()?);
+            }
+            let stream = TcpStream::connect(&self.endpoint.authority).await?;
+            stream.set_nodelay(true)?;
+            let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+            let connection =
+                tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+            Ok::<_, WsError>(connection.await?.0)
+        };
+        match tokio::time::timeout(SOCKET_PATIENCE, connecting).await {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(_) => Err("the server did not answer the handshake".to_owned()),
+        }
+    }
+
+    async fn send(&mut self, frame: &Frame) -> Option<Input> {
+        let socket = self.socket.as_mut()?;
+        let sending = socket.send(Message::text(frame.write()));
+        let why = match tokio::time::timeout(SOCKET_PATIENCE, sending).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the server does not read".to_owned(),
+        };
+        self.socket = None;
+        Some(Input::Closed { why })
+    }
+
+    async fn hang_up(&mut self) {
+        if let Some(mut socket) = self.socket.take() {
+            // Courtesy: whoever does not take the close frame gets a closed connection all the same.
+            let _ = tokio::time::timeout(SOCKET_PATIENCE, socket.close(None)).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        let report = Report { station: self.profile.id.clone(), at: self.clock.now(), event };
+        // A listener who has left does not stop the station.
+        let _ = self.reports.send(report).await;
+    }
+}
+
+/// The next thing that the server says; never returns while there is no connection.
+async fn hear(socket: &mut Option<Socket>) -> Input {
+    let Some(stream) = socket else { return std::future::pending().await };
+    let why = loop {
+        match stream.next().await {
+            Some(Ok(Message::Text(text))) => match heard(&text) {
+                Some(input) => return input,
+                None => break "the server sent what is no OCPP frame".to_owned(),
+            },
+            Some(Ok(Message::Close(frame))) => break closing_words(frame),
+            // Pings are answered by the library.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error.to_string(),
+            None => break "the connection ended".to_owned(),
+        }
+    };
+    *socket = None;
+    Input::Closed { why }
+}
+
+fn closing_words(frame: Option<tokio_tungstenite::tungstenite::protocol::CloseFrame>) -> String {
+    match frame {
+        Some(frame) => format!("the server closed: {} {}", frame.code, frame.reason),
+        None => "the server closed".to_owned(),
+    }
+}
+
+fn raw(payload: &Value) -> Box<RawValue> {
+    // A JSON value is JSON: the way out is for the types only.
+    to_raw_value(payload).unwrap_or_else(|_| empty_object())
+}
+
+fn message_id(id: String) -> MessageId {
+    MessageId::new(id).unwrap_or_else(MessageId::unreadable)
+}
+
+fn heard(text: &str) -> Option<Input> {
+    let value = |payload: Box<RawValue>| serde_json::from_str(payload.get()).ok();
+    Some(match Frame::parse(text).ok()? {
+        Frame::Call { id, action, payload } => {
+            Input::Call { id: id.to_string(), action, payload: value(payload)? }
+        }
+        Frame::Result { id, payload } => {
+            Input::Answer { id: id.to_string(), payload: value(payload)? }
+        }
+        Frame::Error { id, code, description, .. } => {
+            Input::Error { id: id.to_string(), code, description }
+        }
+    })
+}

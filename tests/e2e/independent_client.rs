@@ -1,0 +1,123 @@
+//! A client that is not ours charges: the PyPI package `ocpp` reads the specification on its own account.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStdout, Command};
+
+use crate::support::{PASSWORD, Server, target_dir};
+use crate::tell;
+
+const STATION: &str = "PY-1";
+const GOOD: &str = "04E1D2C3B4A5";
+const BLOCKED: &str = "04FFFFFFFF01";
+
+/// One step of the script: an answer, or an operator who acts.
+const STEP_WITHIN: Duration = Duration::from_secs(60);
+
+/// The script's transcript, step by step.
+struct Transcript(Lines<BufReader<ChildStdout>>);
+
+impl Transcript {
+    async fn step(&mut self, wanted: &str) -> Value {
+        let line = tokio::time::timeout(STEP_WITHIN, self.0.next_line()).await.unwrap().unwrap();
+        let line = line.unwrap_or_else(|| panic!("the client ended before the step '{wanted}'"));
+        tell!("client: {line}");
+        let step: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(step["step"], wanted, "{line}");
+        step
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_client_charges_from_boot_to_remote_stop() {
+    let python = target_dir().join("py/bin/python");
+    assert!(python.exists(), "{} is missing: run `make target/stamps/python`", python.display());
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::open_house(&dir.path().join("data")).await;
+    let api = server.api();
+    api.register(STATION).await;
+    api.allow(GOOD).await;
+    api.block(BLOCKED).await;
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/independent_client.py");
+    let url = format!("ws://{}/ocpp", server.stations);
+    let mut client = Command::new(python)
+        .args([script, &url, STATION, PASSWORD, GOOD, BLOCKED])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut transcript = Transcript(BufReader::new(client.stdout.take().unwrap()).lines());
+
+    assert_eq!(transcript.step("connected").await["subprotocol"], "ocpp1.6");
+    assert_eq!(transcript.step("boot").await["status"], "Accepted");
+    transcript.step("status").await;
+    assert_eq!(transcript.step("blocked card").await["status"], "Blocked");
+    assert_eq!(transcript.step("good card").await["status"], "Accepted");
+    let start = transcript.step("start").await;
+    assert_eq!(start["status"], "Accepted");
+    transcript.step("meter values").await;
+    let stop = transcript.step("stop").await;
+    assert_eq!(stop["status"], "Accepted");
+
+    transcript.step("ready for remote start").await;
+    let order = json!({ "idTag": GOOD, "connectorId": 1 });
+    let (status, answer) = api.command(STATION, "RemoteStartTransaction", order).await;
+    assert_eq!(
+        (status.as_u16(), &answer["response"]["status"]),
+        (200, &json!("Accepted")),
+        "{answer}"
+    );
+    let remote = transcript.step("remote start").await;
+    assert_eq!(remote["status"], "Accepted");
+    let order = json!({ "transactionId": remote["transaction"] });
+    let (status, answer) = api.command(STATION, "RemoteStopTransaction", order).await;
+    assert_eq!(
+        (status.as_u16(), &answer["response"]["status"]),
+        (200, &json!("Accepted")),
+        "{answer}"
+    );
+    let remote_stop = transcript.step("remote stop").await;
+    transcript.step("done").await;
+    assert!(client.wait().await.unwrap().success());
+
+    let first = api.get(&format!("/v1/sessions/{}", start["transaction"])).await;
+    check_session(&first, (&start["at"], &stop["at"]), (1000, 8400), "Local");
+    let second = api.get(&format!("/v1/sessions/{}", remote["transaction"])).await;
+    check_session(&second, (&remote["at"], &remote_stop["at"]), (8400, 9000), "Remote");
+    let all = api.all("sessions", &format!("&station={STATION}")).await;
+    assert_eq!(all.len(), 2, "{all:#?}");
+
+    let station = api.get(&format!("/v1/stations/{STATION}")).await;
+    assert_eq!((&station["vendor"], &station["model"]), (&json!("PyPI"), &json!("Second Opinion")));
+    assert_eq!(station["connectors"][0]["status"], "Available");
+    assert!(server.stop().await.success());
+}
+
+fn check_session(session: &Value, times: (&Value, &Value), meter: (i64, i64), reason: &str) {
+    tell!("session: {session}");
+    assert_eq!(session["station"], STATION);
+    assert_eq!(session["connector"], 1);
+    assert_eq!(session["token"], GOOD);
+    assert_eq!(moment(&session["started"]), moment(times.0));
+    assert_eq!(moment(&session["ended"]), moment(times.1));
+    assert_eq!((wh(&session["meter_start_wh"]), wh(&session["meter_stop_wh"])), meter);
+    assert_eq!(wh(&session["energy_wh"]), meter.1 - meter.0);
+    assert_eq!(session["reason"], reason);
+    assert_eq!(session["active"], false);
+    assert_eq!(session["decision"]["verdict"], "permit");
+    assert_eq!(session["decision"]["decided_by"], "rfid-list");
+    let version = &session["decision"]["opinions"][0]["version"];
+    assert!(version.as_str().is_some_and(|version| !version.is_empty()), "{version}");
+}
+
+fn wh(value: &Value) -> i64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no energy")) as i64
+}
+
+fn moment(value: &Value) -> chrono::DateTime<chrono::FixedOffset> {
+    chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap()
+}

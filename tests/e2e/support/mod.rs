@@ -1,0 +1,34 @@
+//! The world of the stories: a server of their own, an operator's client, a station's bare socket.
+
+mod api;
+mod fleet;
+mod server;
+mod socket;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use api::Api;
+pub(crate) use fleet::{Fleet, profile};
+pub(crate) use server::{Server, Start};
+pub(crate) use socket::{Reply, Socket, connect, handshake};
+
+/// The basic password of every station in the stories.
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+/// Where the build put everything.
+pub(crate) fn target_dir() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_plugpoint")).ancestors().nth(2).unwrap()
+}
+
+/// A built policy, by the name of its folder.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    let path = target_dir().join("guests").join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} is missing: run `make guests` first", path.display());
+    path
+}
+
+/// One line of a story.
+#[macro_export]
+macro_rules! tell {
+    ($($words:tt)*) => { println!($($words)*) };
+}

@@ -1,0 +1,112 @@
+//! A station's bare socket: says whatever a story wants said, right or wrong.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Longer than any answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reply {
+    Result {
+        id: String,
+        payload: Value,
+    },
+    Error {
+        id: String,
+        code: String,
+        description: String,
+    },
+    Call {
+        id: String,
+        action: String,
+        payload: Value,
+    },
+    /// The connection is over; the close code if there was one.
+    Closed(Option<u16>),
+    Silence,
+}
+
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+/// One handshake: the subprotocol and the password are the story's to choose. The error is the HTTP status.
+pub(crate) async fn handshake(
+    server: SocketAddr,
+    path: &str,
+    subprotocol: Option<&str>,
+    login: Option<(&str, &str)>,
+) -> Result<Socket, u16> {
+    let mut request = format!("ws://{server}{path}").into_client_request().unwrap();
+    if let Some(subprotocol) = subprotocol {
+        request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
+    }
+    if let Some((user, password)) = login {
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        request.headers_mut().insert("authorization", format!("Basic {pair}").parse().unwrap());
+    }
+    let stream = TcpStream::connect(server).await.unwrap();
+    match tokio_tungstenite::client_async(request, stream).await {
+        Ok((socket, _)) => Ok(Socket(socket)),
+        Err(Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("neither accepted nor refused: {error}"),
+    }
+}
+
+/// An honest handshake.
+pub(crate) async fn connect(server: SocketAddr, id: &str) -> Socket {
+    let path = format!("/ocpp/{id}");
+    let login = Some((id, super::PASSWORD));
+    handshake(server, &path, Some("ocpp1.6"), login).await.unwrap()
+}
+
+impl Socket {
+    /// The error, if any, shows in what comes back.
+    pub(crate) async fn say(&mut self, message: impl Into<Message>) {
+        let _ = self.0.send(message.into()).await;
+    }
+
+    pub(crate) async fn call(&mut self, id: &str, action: &str, payload: Value) -> Reply {
+        self.say(serde_json::json!([2, id, action, payload]).to_string()).await;
+        self.hear().await
+    }
+
+    pub(crate) async fn hear(&mut self) -> Reply {
+        self.hear_within(PATIENCE).await
+    }
+
+    pub(crate) async fn hear_within(&mut self, patience: Duration) -> Reply {
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => return read(&text),
+                    Some(Ok(Message::Close(frame))) => {
+                        return Reply::Closed(frame.map(|frame| frame.code.into()));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Reply::Closed(None),
+                }
+            }
+        };
+        tokio::time::timeout(patience, next).await.unwrap_or(Reply::Silence)
+    }
+}
+
+fn read(text: &str) -> Reply {
+    let parts: Vec<Value> = serde_json::from_str(text).unwrap();
+    let word = |n: usize| parts[n].as_str().unwrap_or_default().to_owned();
+    match parts[0].as_u64() {
+        Some(2) => Reply::Call { id: word(1), action: word(2), payload: parts[3].clone() },
+        Some(3) => Reply::Result { id: word(1), payload: parts[2].clone() },
+        Some(4) => Reply::Error { id: word(1), code: word(2), description: word(3) },
+        _ => panic!("the server sent {text}"),
+    }
+}
