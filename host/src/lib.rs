@@ -11,6 +11,7 @@ pub mod domain;
 pub mod ocpp;
 pub mod plugins;
 pub mod policy;
+pub mod server;
 pub mod sim;
 pub mod station;
 pub mod store;

@@ -19,11 +19,11 @@ use crate::config::{Config, DefaultVerdict};
 use crate::domain::{Millis, PolicyRecords, Refusal, Verdict};
 use crate::plugins::{Host, HostConfig, StartError as HostError};
 use crate::policy::{Defaults, Policies};
+use crate::station::Rim;
 use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::station::Rim;
 use crate::store::{Health, OpenError, Store};
 use crate::work::{Presence, Rollout, RolloutError};
 

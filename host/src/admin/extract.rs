@@ -109,7 +109,8 @@ pub(super) fn parse_param<T: FromStr<Err: fmt::Display>>(
     value: Option<&str>,
 ) -> Result<Option<T>, Problem> {
     let value = value.filter(|text| !text.is_empty()).map(T::from_str).transpose();
-    value.map_err(|why| Problem::bad_request(format!("{name}: {why}"), "correct it or leave it out"))
+    value
+        .map_err(|why| Problem::bad_request(format!("{name}: {why}"), "correct it or leave it out"))
 }
 
 /// How many entries a page has.

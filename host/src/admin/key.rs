@@ -70,8 +70,7 @@ impl AdminKey {
     /// `None` for what cannot be a key. White space around it does not count.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let usable =
-            KEY_CHARS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let usable = KEY_CHARS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         usable.then(|| Self(text.to_owned()))
     }
 

@@ -103,11 +103,7 @@ fn running(desk: &Desk) -> HashMap<PluginName, PluginStatus> {
     status.into_iter().map(|status| (status.name.clone(), status)).collect()
 }
 
-fn shown(
-    desk: &Desk,
-    name: PluginName,
-    record: PluginRecord,
-) -> Result<Json<PluginView>, Problem> {
+fn shown(desk: &Desk, name: PluginName, record: PluginRecord) -> Result<Json<PluginView>, Problem> {
     let status = running(desk).remove(&name);
     view(name, record, status).map(Json)
 }

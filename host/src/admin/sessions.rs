@@ -128,11 +128,7 @@ fn open_ids(
 }
 
 fn not_found(id: SessionId) -> Problem {
-    Problem::new(
-        Code::SessionNotFound,
-        format!("there is no session {id}"),
-        "see GET /v1/sessions",
-    )
+    Problem::new(Code::SessionNotFound, format!("there is no session {id}"), "see GET /v1/sessions")
 }
 
 fn view(store: &Store, session: Session) -> Result<SessionView, Problem> {

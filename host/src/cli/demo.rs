@@ -59,8 +59,6 @@ pub(super) struct DemoArgs {
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let output = Output { json: false };
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
-    log.with_max_level(tracing::Level::WARN).init();
     let overrides = Overrides {
         data: Some(args.data.clone()),
         listen: Some(args.listen),
@@ -101,7 +99,8 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
 
     screen.show_until(the_end(args.duration)).await?;
     operating.abort();
-    output.line("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
+    output
+        .line("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
     let winding_down = join_all(stations.into_iter().map(|station| station.wind_down(WIND_DOWN)));
     let all_done = async {
         tokio::select! {
@@ -110,7 +109,8 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
         }
     };
     if !screen.show_until(all_done).await? {
-        output.line("-- some stations did not finish; their sessions stay open in the records --")?;
+        output
+            .line("-- some stations did not finish; their sessions stay open in the records --")?;
     }
     screen.show_until(tokio::time::sleep(LAST_WORDS)).await?;
     events.abort();

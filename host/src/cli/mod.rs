@@ -16,6 +16,7 @@ mod sim;
 mod sse;
 mod station;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -74,16 +75,15 @@ const LOG_VARIABLE: &str = "PLUGPOINT_LOG";
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    run(cli.command, output).unwrap_or_else(|error| {
-        failure::report(&error, output.json, std::io::stderr().lock())
-    })
+    run(cli.command, output)
+        .unwrap_or_else(|error| failure::report(&error, output.json, std::io::stderr().lock()))
 }
 
 fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => on_all_cores(serve::run(args)),
-        Command::Demo(args) => on_all_cores(demo::run(args)),
-        Command::Sim(args) => on_all_cores(sim::run(args)),
+        Command::Serve(args) => on_all_cores("info", serve::run(args)),
+        Command::Demo(args) => on_all_cores("warn", demo::run(args)),
+        Command::Sim(args) => on_all_cores("warn", sim::run(args)),
         Command::Station(args) => on_one_core(station::run(args, output)),
         Command::Session(args) => on_one_core(session::run(args, output)),
         Command::Token(args) => on_one_core(token::run(args, output)),
@@ -97,8 +97,11 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
 }
 
 /// For what serves many stations.
-fn on_all_cores(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    log_to_stderr("info");
+fn on_all_cores(
+    log: &str,
+    work: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    log_to_stderr(log);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

@@ -181,7 +181,8 @@ async fn waiting<T>(work: impl Future<Output = T>, output: Output) -> T {
 fn inspected(file: &Path, component: &[u8]) -> anyhow::Result<Inspection> {
     inspect(component).map_err(|error| {
         let message = format!("{} is not a plugin: {error}", file.display());
-        Failure::new("no-plugin", message, "build one with `plugpoint plugin build DIR -o FILE`").into()
+        Failure::new("no-plugin", message, "build one with `plugpoint plugin build DIR -o FILE`")
+            .into()
     })
 }
 

@@ -13,7 +13,7 @@ use crate::server::Server;
 
 /// Run the server.
 #[derive(Debug, clap::Args)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// Directory for everything that must survive; made if it is not there.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct ServeArgs {
 }
 
 /// Serves until SIGINT or SIGTERM (exit code 0), or until the server cannot go on (exit code 1).
-pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         data: args.data,
         listen: args.listen,

@@ -54,7 +54,15 @@ pub(super) async fn run(args: SessionArgs, output: Output) -> anyhow::Result<()>
 
 fn table(sessions: &[SessionView]) -> String {
     let mut table = Table::new(&[
-        "SESSION", "STATION", "CONNECTOR", "CARD", "STARTED", "ENDED", "KWH", "VERDICT", "BY",
+        "SESSION",
+        "STATION",
+        "CONNECTOR",
+        "CARD",
+        "STARTED",
+        "ENDED",
+        "KWH",
+        "VERDICT",
+        "BY",
     ]);
     for session in sessions {
         table.row(vec![

@@ -18,7 +18,7 @@ const REPORTS: usize = 1024;
 const WIND_DOWN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
-pub struct SimArgs {
+pub(super) struct SimArgs {
     /// Where stations connect; each adds its id to the path
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ocpp")]
     endpoint: Endpoint,
@@ -53,7 +53,7 @@ fn card(text: &str) -> Result<IdToken, String> {
 }
 
 /// Exit code 0 if every station charged, unless there was nobody to charge.
-pub async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
     let output = Output { json: false };
     let (sender, mut reports) = mpsc::channel(REPORTS);
     let mut stations = Vec::new();

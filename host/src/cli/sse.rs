@@ -74,15 +74,13 @@ impl Parser {
 mod tests {
     use super::*;
 
-    const STREAM: &str = "id: 4\n\n: alive\n\nid: 5\r\nevent: booted\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n";
+    const STREAM: &str =
+        "id: 4\n\n: alive\n\nid: 5\r\nevent: booted\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n";
 
     #[test]
     fn events_are_the_same_however_the_bytes_are_cut() {
-        let whole = vec![
-            Said::Id("4".into()),
-            Said::Id("5".into()),
-            Said::Data("{\"a\":\n1}".into()),
-        ];
+        let whole =
+            vec![Said::Id("4".into()), Said::Id("5".into()), Said::Data("{\"a\":\n1}".into())];
         for size in 1..=STREAM.len() {
             let mut parser = Parser::default();
             let said: Vec<_> = STREAM

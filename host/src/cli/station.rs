@@ -190,8 +190,15 @@ async fn call(client: &Client, args: CallArgs, output: Output) -> anyhow::Result
 }
 
 fn table(stations: &[StationView]) -> String {
-    let mut table =
-        Table::new(&["STATION", "ONLINE", "PROTOCOL", "VENDOR", "MODEL", "CONNECTORS", "LAST SEEN"]);
+    let mut table = Table::new(&[
+        "STATION",
+        "ONLINE",
+        "PROTOCOL",
+        "VENDOR",
+        "MODEL",
+        "CONNECTORS",
+        "LAST SEEN",
+    ]);
     for station in stations {
         let connectors = station.connectors.iter().filter(|state| state.connector.0 > 0);
         let states: Vec<_> =

@@ -13,7 +13,10 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(headings: &[&str]) -> Self {
-        Self { headings: headings.iter().map(|text| (*text).to_owned()).collect(), rows: Vec::new() }
+        Self {
+            headings: headings.iter().map(|text| (*text).to_owned()).collect(),
+            rows: Vec::new(),
+        }
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) {

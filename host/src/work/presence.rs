@@ -59,8 +59,10 @@ impl Presence {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         let now: HashMap<_, _> =
             live.into_iter().map(|(station, live)| (station, live.last_seen)).collect();
-        let changed =
-            now.iter().filter(|(id, at)| saved.get(*id) != Some(*at)).map(|(id, at)| (id.clone(), *at));
+        let changed = now
+            .iter()
+            .filter(|(id, at)| saved.get(*id) != Some(*at))
+            .map(|(id, at)| (id.clone(), *at));
         let changed = changed.collect();
         // Stations that left the registry were saved while they lingered in it.
         *saved = now;

@@ -232,9 +232,10 @@ impl Rollout {
     /// Drops the files that nothing goes back to. A failure costs space and nothing else.
     async fn forget_files(&self) {
         let Ok(records) = self.records() else { return };
-        let versions = records.into_iter().flat_map(|(_, PluginRecord { active, previous, .. })| {
-            std::iter::once(active).chain(previous)
-        });
+        let versions =
+            records.into_iter().flat_map(|(_, PluginRecord { active, previous, .. })| {
+                std::iter::once(active).chain(previous)
+            });
         let keep: Vec<Digest> = versions.map(|version| version.digest).collect();
         let host = Arc::clone(&self.host);
         let forgotten = tokio::task::spawn_blocking(move || host.forget_all_but(&keep)).await;

@@ -16,8 +16,8 @@ fn cards() -> PluginName {
 /// A host as it is after a start: nothing runs.
 fn host(dir: &Path, store: &Store) -> Arc<Host> {
     let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
-    let config = HostConfig::new(dir.to_owned(), Compiler::Here);
-    Host::start(HostConfig { instances: 8, ..config }, records).unwrap()
+    let config = HostConfig::in_directory(dir);
+    Host::start(HostConfig { compiler: Compiler::Here, instances: 8, ..config }, records).unwrap()
 }
 
 fn rollout(dir: &Path, store: &Store) -> Arc<Rollout> {

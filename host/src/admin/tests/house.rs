@@ -17,12 +17,10 @@ use crate::domain::{
 };
 use crate::plugins::{Compiler, Host, HostConfig};
 use crate::policy::{Defaults, Policies};
+use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::station::Rim;
-use crate::store::{
-    Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName,
-};
+use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
 use crate::work::Rollout;
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
@@ -144,8 +142,8 @@ impl House {
 
 /// Plugins that are compiled here and never many.
 pub(crate) fn plugins_in(data: &Path) -> HostConfig {
-    let config = HostConfig::new(data.join("plugins"), Compiler::Here);
-    HostConfig { instances: 8, ..config }
+    let config = HostConfig::in_directory(data);
+    HostConfig { compiler: Compiler::Here, instances: 8, ..config }
 }
 
 pub(crate) fn permitted() -> Decision {

@@ -14,12 +14,16 @@ use crate::store::{Commit, Expect, LastSeen, TokenName};
 #[tokio::test]
 async fn a_station_is_set_up_before_it_ever_connects() {
     let house = House::open().await;
-    let body = r#"{"zone":"Europe/Berlin","currency":"EUR","tags":["depot"],"settings":{"max":32.5}}"#;
+    let body =
+        r#"{"zone":"Europe/Berlin","currency":"EUR","tags":["depot"],"settings":{"max":32.5}}"#;
     let station = house.put("/v1/stations/CS1", body).await.good();
     assert_eq!(station["online"], false);
     assert_eq!(station["has_password"], false);
     assert_eq!(house.get("/v1/stations/CS1").await.good(), station);
-    assert_eq!(house.get("/v1/stations").await.good(), json!({"stations": [station], "next": null}));
+    assert_eq!(
+        house.get("/v1/stations").await.good(),
+        json!({"stations": [station], "next": null})
+    );
 
     let station = house.put("/v1/stations/CS1", r#"{"currency":null}"#).await.good();
     assert_eq!(station["currency"], Value::Null, "null clears");
@@ -49,8 +53,12 @@ async fn a_station_shows_what_it_said_of_itself_and_when_it_was_last_seen() {
         firmware: Some("2.0".into()),
         at: NOW,
     };
-    let state =
-        ConnectorState { status: "Charging".into(), error: None, info: None, at: Millis(NOW.0 + 1) };
+    let state = ConnectorState {
+        status: "Charging".into(),
+        error: None,
+        info: None,
+        at: Millis(NOW.0 + 1),
+    };
     let mut commit = Commit::new();
     let record = StationRecord { boot: Some(boot), ..StationRecord::default() };
     commit.put(&id, &record, Expect::Absent);

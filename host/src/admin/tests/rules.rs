@@ -32,7 +32,8 @@ async fn without_the_key_nothing_is_shown_but_where_the_key_is() {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_from_the_first_station_it_lets_in_until_it_stops_or_cannot_keep_records() {
+async fn a_server_is_ready_from_the_first_station_it_lets_in_until_it_stops_or_cannot_keep_records()
+{
     let house = House::open().await;
     assert_eq!(house.get("/healthz").await.good(), json!({ "status": "alive" }));
     assert_eq!(house.get("/readyz").await.bad(503).0, "unavailable");

@@ -129,7 +129,8 @@ async fn load_policy(client: &Client, component: Option<&Path>) -> anyhow::Resul
         };
     };
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digest =
+        Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     if loaded.any(|plugin| plugin["digest"] == digest.as_str()) {
         return Ok(());
     }

@@ -72,7 +72,10 @@ impl Screen {
     }
 
     /// Shows what happens until `end`.
-    pub(super) async fn show_until<T>(&mut self, end: impl Future<Output = T>) -> anyhow::Result<T> {
+    pub(super) async fn show_until<T>(
+        &mut self,
+        end: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
         tokio::pin!(end);
         let mut totals = tokio::time::interval_at(Instant::now() + TOTALS, TOTALS);
         totals.set_missed_tick_behavior(MissedTickBehavior::Delay);
