@@ -32,7 +32,7 @@ use crate::plugins::compile_component;
 
 /// An OCPP central system whose policies are WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(name = "plugpoint", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "plugpoint", version, max_term_width = 100)]
 #[command(after_help = "\
 PLUGPOINT_URL is the address of the admin API, PLUGPOINT_KEY its key (or use --data DIR).
 PLUGPOINT_LOG says what goes into the log on stderr, such as info or plugpoint=debug.

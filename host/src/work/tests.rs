@@ -7,7 +7,7 @@ use super::{Rollout, RolloutError};
 use crate::domain::{Millis, PluginChange, PluginName, PolicyRecords};
 use crate::plugins::guests::{PASSES, REFUSES, with_lifecycle};
 use crate::plugins::{Compiler, Host, HostConfig, LoadError};
-use crate::store::{CommitError, MemoryEngine, PluginRecord, Store};
+use crate::store::{MemoryEngine, PluginRecord, Store};
 
 fn cards() -> PluginName {
     "cards".parse().unwrap()
@@ -83,7 +83,7 @@ fn remove_files(dir: &Path, digest: &str) {
 }
 
 #[tokio::test]
-async fn a_version_that_cannot_be_recorded_never_answers() {
+async fn a_version_answers_only_once_it_is_on_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let engine = Arc::new(MemoryEngine::new());
     let store = Store::on_engine(engine.clone()).unwrap();
@@ -91,19 +91,38 @@ async fn a_version_that_cannot_be_recorded_never_answers() {
     rollout.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
 
     engine.hold_syncs();
-    let second = with_lifecycle(PASSES, "2");
     let loading = tokio::spawn({
         let rollout = rollout.clone();
-        async move { rollout.load(cards(), Some(second), None).await }
+        async move { rollout.load(cards(), Some(with_lifecycle(PASSES, "2")), None).await }
     });
     let held = engine.clone();
     tokio::task::spawn_blocking(move || held.wait_for_held_sync()).await.unwrap();
-    assert_eq!(running(&rollout), [is("cards", "1")], "not before it is on the disk");
-    engine.fail_on_call(1);
-    engine.release_syncs();
-    let error = loading.await.unwrap().unwrap_err();
-    assert!(matches!(error, RolloutError::Commit(CommitError::Unavailable)), "{error:?}");
     assert_eq!(running(&rollout), [is("cards", "1")]);
+    engine.release_syncs();
+    loading.await.unwrap().unwrap();
+    assert_eq!(running(&rollout), [is("cards", "2")]);
+}
+
+#[tokio::test]
+async fn whichever_step_of_the_store_fails_the_old_version_goes_on_answering() {
+    let mut failures = 0;
+    for nth in 1.. {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Arc::new(MemoryEngine::new());
+        let store = Store::on_engine(engine.clone()).unwrap();
+        let rollout = rollout(dir.path(), &store);
+        rollout.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
+
+        engine.fail_on_call(nth);
+        let swap = rollout.load(cards(), Some(with_lifecycle(PASSES, "2")), None).await;
+        if swap.is_ok() {
+            break;
+        }
+        failures += 1;
+        assert!(engine.has_failed());
+        assert_eq!(running(&rollout), [is("cards", "1")], "when call {nth} fails");
+    }
+    assert!(failures >= 3, "reading, writing and syncing can fail: {failures}");
 }
 
 #[tokio::test]
