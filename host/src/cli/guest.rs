@@ -27,10 +27,13 @@ const HOST_ONLY: [&str; 7] = [
     "CARGO_TARGET_DIR",
 ];
 
+/// A guest that another toolchain has compiled, a core module or a component, beside its `plugin.toml`.
+const COMPILED: &str = "plugin.wasm";
+
 /// What to build and how.
 #[derive(Debug, Clone)]
 pub struct GuestBuild {
-    /// The directory with `Cargo.toml` and `plugin.toml`.
+    /// The directory with `plugin.toml` and either `Cargo.toml` or a `plugin.wasm` from another toolchain.
     pub dir: PathBuf,
     /// Where compiled guests are cached. Plugins may share one; it must not be the host's own.
     pub target_dir: Option<PathBuf>,
@@ -70,12 +73,16 @@ pub fn build(build: &GuestBuild, mut say: impl FnMut(&str)) -> Result<Packed, Gu
     if let Some(version) = &build.version {
         manifest = manifest.with_version(version)?;
     }
-    let toolchain = Toolchain::find()?;
-    say(&format!("compiling {} {} with {toolchain}", manifest.name, manifest.version));
-    let module = compile(build, &toolchain)?;
-    let module =
-        std::fs::read(&module).map_err(|source| GuestError::Read { path: module, source })?;
-    let packed = pack(&module, &manifest)?;
+    let path = if build.dir.join("Cargo.toml").is_file() {
+        let toolchain = Toolchain::find()?;
+        say(&format!("compiling {} {} with {toolchain}", manifest.name, manifest.version));
+        compile(build, &toolchain)?
+    } else {
+        build.dir.join(COMPILED)
+    };
+    say(&format!("packing {}", path.display()));
+    let guest = std::fs::read(&path).map_err(|source| GuestError::Read { path, source })?;
+    let packed = pack(&guest, &manifest)?;
     let hooks: Vec<_> = packed.inspection.hooks.iter().map(|hook| hook.as_str()).collect();
     say(&format!("packed {} bytes, answers {}", packed.wasm.len(), hooks.join(", ")));
     Ok(packed)

@@ -25,7 +25,8 @@ pub(super) struct Context {
 /// What belongs to one call and is gone with it.
 #[derive(Default)]
 pub(super) struct Call {
-    /// Epochs that the guest may still see.
+    /// The whole budget, and what is left of it in epochs that the guest may still see.
+    pub(super) cpu: Duration,
     ticks_left: u32,
     /// It was stopped because there were none left.
     pub(super) out_of_cpu: bool,
@@ -50,7 +51,7 @@ impl Context {
 
 impl Call {
     pub(super) fn new(cpu: Duration, token: Option<IdToken>) -> Self {
-        Self { ticks_left: ticks(cpu), token, ..Self::default() }
+        Self { cpu, ticks_left: ticks(cpu), token, ..Self::default() }
     }
 
     /// Counts a look-up; false when there were enough.

@@ -64,17 +64,13 @@ pub enum LoadError {
     Inspect(#[from] InspectError),
     #[error("the plugin uses `{}`, which its manifest does not ask for; put this line into plugin.toml:\n{line}", .missing.first().map_or("", |c| c.as_str()))]
     NotAsked { missing: Vec<Capability>, line: String },
-    #[error(
-        "the plugin asks for `{0}`, which this server does not grant; add \"{0}\" to plugins.grants in the configuration"
-    )]
+    #[error("the plugin asks for `{0}`, which this server does not grant to plugins")]
     NotGranted(Capability),
     #[error("the plugin answers no question; a Rust plugin needs `plugpoint_sdk::export!(…)`")]
     NoHook,
     #[error("the plugin does not fit the contract in wit/: {0}")]
     Contract(String),
-    #[error(
-        "an instance starts with {needs} bytes of memory, the limit is {limit}; raise plugins.memory_mib"
-    )]
+    #[error("an instance starts with {needs} bytes of memory, this server gives it {limit}")]
     NeedsMemory { needs: u64, limit: usize },
     #[error("the settings are no JSON object: {0}")]
     Settings(String),

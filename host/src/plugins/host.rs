@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use wasmtime::Engine;
 
 use super::compile::Compiler;
@@ -66,7 +66,9 @@ pub struct Host {
     pub(super) records: Arc<dyn PolicyRecords>,
     /// Places in the engine's pool.
     pub(super) places: Arc<Semaphore>,
-    /// One compilation at a time, whatever an operator loads at once.
+    /// One new file at a time. A rollback does not wait for it.
+    pub(super) loading: Mutex<()>,
+    /// One compilation at a time.
     pub(super) compiling: Semaphore,
     table: ArcSwap<Table>,
 }
@@ -136,6 +138,7 @@ impl Host {
             files: Arc::new(files),
             records,
             places: Arc::new(Semaphore::new(places)),
+            loading: Mutex::new(()),
             compiling: Semaphore::new(1),
             table: ArcSwap::default(),
         }))

@@ -190,3 +190,126 @@ fn station(id: String, record: StationRecord) -> Station {
         more,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::Versioned;
+    use crate::plugins::context::{Call, LogGate};
+    use crate::plugins::guests::{Records, name};
+    use crate::plugins::limits::MemoryLedger;
+
+    /// A call with these keys in its plugin's state, all of revision 5.
+    fn calling(keys: impl IntoIterator<Item = String>) -> Context {
+        let records = Records::default();
+        let stored = |key| (key, Versioned { value: Some(b"old".to_vec()), revision: 5 });
+        records.state.lock().unwrap().extend(keys.into_iter().map(stored));
+        Context {
+            plugin: name("guest"),
+            records: Arc::new(records),
+            memory: MemoryLedger::new(0),
+            log_gate: Arc::new(LogGate::default()),
+            call: Call::default(),
+        }
+    }
+
+    fn get(call: &mut Context, key: &str) -> Option<Vec<u8>> {
+        state::Host::get(call, key.to_owned()).unwrap().unwrap()
+    }
+
+    fn set(call: &mut Context, key: &str, value: &[u8]) -> Result<(), HostError> {
+        state::Host::set(call, key.to_owned(), value.to_owned()).unwrap()
+    }
+
+    fn keys(call: &mut Context, prefix: &str, after: Option<&str>) -> Vec<String> {
+        let after = after.map(str::to_owned);
+        state::Host::list_keys(call, prefix.to_owned(), after).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_call_sees_its_own_writes_and_the_records_do_not() {
+        let mut call = calling(["a".to_owned()]);
+        assert_eq!(get(&mut call, "a").as_deref(), Some(&b"old"[..]));
+        set(&mut call, "a", b"new").unwrap();
+        set(&mut call, "a", b"newer").unwrap();
+        assert_eq!(get(&mut call, "a").as_deref(), Some(&b"newer"[..]));
+        state::Host::delete(&mut call, "a".to_owned()).unwrap().unwrap();
+        assert_eq!(get(&mut call, "a"), None);
+        let effects = &call.call.effects;
+        assert_eq!((effects.reads.len(), effects.writes.len()), (1, 1), "the last word counts");
+        assert_eq!(effects.reads[0].revision, 5);
+        assert_eq!(call.records.state(&name("guest"), "a").unwrap().revision, 5);
+    }
+
+    #[test]
+    fn listed_keys_are_those_that_would_be_there_after_the_call() {
+        let mut call = calling(["a/1", "a/2", "a/3", "b/1"].map(str::to_owned));
+        set(&mut call, "a/0", b"").unwrap();
+        set(&mut call, "a/25", b"").unwrap();
+        state::Host::delete(&mut call, "a/2".to_owned()).unwrap().unwrap();
+        assert_eq!(keys(&mut call, "a/", None), ["a/0", "a/1", "a/25", "a/3"]);
+        assert_eq!(keys(&mut call, "a/", Some("a/1")), ["a/25", "a/3"]);
+    }
+
+    #[test]
+    fn pages_of_keys_leave_none_out_however_many_were_deleted() {
+        let all: Vec<_> = (0..700).map(|n| format!("k{n:03}")).collect();
+        let mut call = calling(all.clone());
+        let (gone, left) = all.split_at(MAX_WRITES);
+        for key in gone {
+            state::Host::delete(&mut call, key.clone()).unwrap().unwrap();
+        }
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let page = keys(&mut call, "k", seen.last().map(String::as_str));
+            assert!(page.len() <= KEYS_PER_PAGE);
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert_eq!(seen, left);
+    }
+
+    #[test]
+    fn every_bound_is_told_by_its_name() {
+        let mut call = calling([]);
+        let told = |result: Result<(), HostError>| match result {
+            Err(HostError::Limit(told)) => told,
+            other => panic!("{other:?}"),
+        };
+        assert!(told(set(&mut call, "", b"")).contains("a key"));
+        assert!(told(set(&mut call, &"k".repeat(MAX_KEY + 1), b"")).contains("a key"));
+        assert!(told(set(&mut call, "k", &vec![0; MAX_VALUE + 1])).contains("a value"));
+        for n in 0..MAX_WRITES {
+            set(&mut call, &n.to_string(), b"").unwrap();
+        }
+        set(&mut call, "0", b"again").unwrap();
+        assert!(told(set(&mut call, "one more", b"")).contains("write"));
+        for _ in 0..MAX_LOOKUPS {
+            get(&mut call, "k");
+        }
+        let one_more = state::Host::get(&mut call, "k".to_owned()).unwrap().map(drop);
+        assert!(told(one_more).contains("look up"));
+    }
+
+    #[test]
+    fn records_that_cannot_be_read_are_told_and_odd_tokens_are_merely_unknown() {
+        let mut call = calling([]);
+        let token = |call: &mut Context, value: &str| {
+            tokens::Host::get(call, value.to_owned()).unwrap().map(|entry| entry.is_some())
+        };
+        assert!(matches!(token(&mut call, "DOWN"), Err(HostError::Unavailable)));
+        assert!(matches!(token(&mut call, "\0"), Ok(false)));
+    }
+
+    #[test]
+    fn a_station_comes_with_the_operators_settings() {
+        let mut call = calling([]);
+        let station = stations::Host::get(&mut call, "CS-1".to_owned()).unwrap().unwrap().unwrap();
+        assert_eq!((station.id.as_str(), station.zone.as_str()), ("CS-1", "UTC"));
+        assert_eq!(station.more, [("settings".to_owned(), "{}".to_owned())]);
+    }
+}

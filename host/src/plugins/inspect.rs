@@ -47,11 +47,9 @@ pub enum InspectError {
     Precompiled,
     #[error("the file is no WebAssembly component: {0}")]
     NotWasm(String),
-    #[error(
-        "the file is a core module; `plugpoint plugin build` or `plugpoint plugin pack` makes a component of it"
-    )]
+    #[error("the file is a core module; `plugpoint plugin build DIR` makes a plugin of it")]
     CoreModule,
-    #[error("the component has no manifest; `plugpoint plugin pack` puts plugin.toml into it")]
+    #[error("the component has no manifest; `plugpoint plugin build DIR` puts plugin.toml into it")]
     NoManifest,
     #[error("the component has more than one manifest")]
     TwoManifests,

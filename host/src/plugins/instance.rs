@@ -122,7 +122,7 @@ impl Blueprint {
         debug!(plugin = %self.plugin, "{error:?}");
         let context = store.data();
         if context.call.out_of_cpu {
-            return CallError::CpuBudget(self.limits.call_cpu);
+            return CallError::CpuBudget(context.call.cpu);
         }
         if context.memory.denied() {
             return CallError::Memory(self.limits.memory);

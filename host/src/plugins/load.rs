@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
 use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle};
@@ -36,6 +37,8 @@ impl Host {
     ) -> Result<Prepared, LoadError> {
         let settings = checked(settings)?;
         let (wasm, inspection) = inspected(wasm).await?;
+        // Else a load that fails could take away the file that another one of the same component has just found.
+        let _turn = self.loading.lock().await;
         let digest = inspection.digest.clone();
         let files = Arc::clone(&self.files);
         let new = blocking({
@@ -126,22 +129,33 @@ impl Host {
 
     /// The machine code of a kept component: from the cache if it is there and fits, else made now.
     async fn compiled(&self, digest: &Digest) -> Result<Component, LoadError> {
-        // Held over the look into the cache, so that two loads of one file compile it once.
+        if let Some(component) = self.cached(digest).await? {
+            return Ok(component);
+        }
         let _turn = self.compiling.acquire().await;
-        let code = self.files.code(digest)?;
-        if code.exists() {
-            match self.open(code).await {
-                Ok(component) => return Ok(component),
-                Err(error) => {
-                    tracing::warn!(%digest, %error, "cached code is of no use; compiling again")
-                }
-            }
+        if let Some(component) = self.cached(digest).await? {
+            return Ok(component);
         }
         let (component, output) =
             (self.files.component(digest)?, self.files.unfinished_code(digest)?);
         self.config.compiler.compile(&component, &output).await?;
         let code = self.files.adopt_code(digest)?;
         Ok(self.open(code).await?)
+    }
+
+    /// `None` if there is no code that this engine can run.
+    async fn cached(&self, digest: &Digest) -> Result<Option<Component>, LoadError> {
+        let code = self.files.code(digest)?;
+        if !code.exists() {
+            return Ok(None);
+        }
+        match self.open(code).await {
+            Ok(component) => Ok(Some(component)),
+            Err(error) => {
+                warn!(%digest, %error, "cached code is of no use and is made again");
+                Ok(None)
+            }
+        }
     }
 
     async fn open(&self, code: PathBuf) -> Result<Component, CompileError> {

@@ -34,3 +34,8 @@ pub use manifest::{
 };
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
+
+#[cfg(test)]
+pub(crate) mod guests;
+#[cfg(test)]
+mod tests;

@@ -61,12 +61,16 @@ impl Store {
 
     fn start(engine: Arc<dyn Engine>, witness: Option<Witness>) -> Result<Self, OpenError> {
         let mut ledger = Ledger::recover(&*engine)?;
-        witness.as_ref().map_or(Ok(()), |witness| witness.confirm(ledger.last_seq()))?;
+        if let Some(witness) = &witness {
+            witness.confirm(ledger.last_seq())?;
+        }
         let pseudonyms = Pseudonyms::recover(&mut ledger, &*engine)?;
         // What the engine shows after a crash may be no further than the system's cache; nobody may see it before
         // it is on the disk.
         let clean = group::sync(&*engine)?;
-        witness.as_ref().map_or(Ok(()), |witness| witness.note(ledger.last_seq()))?;
+        if let Some(witness) = &witness {
+            witness.note(ledger.last_seq())?;
+        }
         let health = watch::Sender::new(Health::Serving);
         let (intake, durable, committer) =
             committer::start(engine.clone(), ledger, clean, health.clone())
@@ -197,7 +201,9 @@ impl Inner {
             let _ = thread.join();
         }
         let last = *self.durable.borrow();
-        if let Some(Err(error)) = self.witness.as_ref().map(|witness| witness.note(last)) {
+        if let Some(witness) = &self.witness
+            && let Err(error) = witness.note(last)
+        {
             tracing::warn!(%error, "the end of the log could not be noted");
         }
     }

@@ -1,8 +1,10 @@
 //! The embedded engine. Knows sled's traps and shows none of them: `docs/adr/0002-sled-durability.md` tells them.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use super::OpenError;
 use super::engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
@@ -18,6 +20,10 @@ const SEGMENT: usize = 8 << 20;
 
 /// Memory for pages, in bytes. sled takes up to about half as much again.
 const CACHE: u64 = 128 << 20;
+
+/// Time between two looks at sled's own lock, and how many looks there are.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+const LOCK_ATTEMPTS: u32 = 200;
 
 pub(super) struct SledEngine {
     tree: sled::Tree,
@@ -36,6 +42,7 @@ impl SledEngine {
             .segment_size(SEGMENT)
             .cache_capacity(CACHE)
             .flush_every_ms(None);
+        wait_for_sled_to_let_go(dir)?;
         // sled panics over some damages of its files.
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
             .map_err(|_| OpenError::Damaged { dir: dir.to_owned() })?
@@ -87,6 +94,27 @@ impl Engine for SledEngine {
         self.db.flush().map_err(|error| failed("sync", &error))?;
         self.log.sync_data().map_err(|error| EngineError::new("sync", error))
     }
+}
+
+/// A sled that was dropped in this process holds its lock for another moment, until its last input/output thread is
+/// done. The directory is claimed by now, so nobody else of ours can hold it.
+fn wait_for_sled_to_let_go(dir: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { dir: dir.to_owned(), source };
+    let log = match File::open(dir.join("db")) {
+        Ok(log) => log,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(io(source)),
+    };
+    for _ in 0..LOCK_ATTEMPTS {
+        match log.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        #[expect(clippy::disallowed_methods, reason = "a lock has no event with a time limit")]
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Err(OpenError::InUse { dir: dir.to_owned() })
 }
 
 fn failed(during: &'static str, error: &sled::Error) -> EngineError {

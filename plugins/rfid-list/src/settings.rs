@@ -53,8 +53,9 @@ impl TryFrom<String> for Expiry {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let time = DateTime::parse_from_rfc3339(&text)
-            .map_err(|error| format!("{text:?} is not a time like 2026-12-31T23:00:00Z: {error}"))?;
+        let time = DateTime::parse_from_rfc3339(&text).map_err(|error| {
+            format!("{text:?} is not a time like 2026-12-31T23:00:00Z: {error}")
+        })?;
         let ms = Millis::try_from(time.timestamp_millis())
             .map_err(|_| format!("{text:?} lies before 1970"))?;
         Ok(Self(ms))

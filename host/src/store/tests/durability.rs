@@ -37,11 +37,13 @@ async fn a_soft_commit_is_answered_at_once_and_reaches_the_disk_by_itself() {
     let engine = Arc::new(MemoryEngine::new());
     let store = on(&engine);
     let mut durable = store.durable();
+    engine.hold_syncs();
     let mut commit = Commit::new();
     commit.fact(soft("status"), None);
     assert_eq!(commit.durability(), Durability::Soft);
     assert_eq!(store.commit(commit).await.unwrap().seqs, [Seq(1)]);
     assert_eq!((*durable.borrow(), engine.unsynced()), (Seq(0), 1));
+    engine.release_syncs();
     durable.changed().await.unwrap();
     assert_eq!((*durable.borrow(), engine.unsynced()), (Seq(1), 0));
 }
@@ -50,11 +52,14 @@ async fn a_soft_commit_is_answered_at_once_and_reaches_the_disk_by_itself() {
 async fn an_empty_synced_commit_is_a_barrier() {
     let engine = Arc::new(MemoryEngine::new());
     let store = on(&engine);
+    engine.hold_syncs();
     store.commit(put("A", 1, Expect::Any)).await.unwrap();
-    assert_eq!(engine.unsynced(), 1);
     let mut barrier = Commit::new();
     barrier.synced();
-    assert_eq!(store.commit(barrier).await, Ok(Receipt::default()));
+    let barrier = store.commit(barrier);
+    assert_eq!(engine.unsynced(), 1);
+    engine.release_syncs();
+    assert_eq!(barrier.await, Ok(Receipt::default()));
     assert_eq!(engine.unsynced(), 0);
 }
 
