@@ -200,9 +200,9 @@ fn table(stations: &[StationView]) -> String {
         "LAST SEEN",
     ]);
     for station in stations {
-        let connectors = station.connectors.iter().filter(|state| state.connector.0 > 0);
+        let connectors = station.connectors.iter().filter(|state| state.place().is_outlet());
         let states: Vec<_> =
-            connectors.map(|state| format!("{} {}", state.connector, state.status)).collect();
+            connectors.map(|state| format!("{} {}", state.place(), state.status)).collect();
         table.row(vec![
             station.id.to_string(),
             if station.online { "yes" } else { "no" }.to_owned(),
@@ -236,7 +236,7 @@ fn details(station: &StationView) -> String {
         let error = state.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default();
         let info = state.info.as_ref().map(|info| format!(" ({info})")).unwrap_or_default();
         row(
-            &format!("connector {}", state.connector),
+            &format!("connector {}", state.place()),
             format!("{}{error}{info} since {}", state.status, state.at),
         );
     }
