@@ -32,6 +32,7 @@ const COMMAND_LINES: &[&str] = &[
     "events tail --after 0 --no-follow --limit 10 --json",
     "plugin build dir -o file.wasm",
     "plugin inspect file.wasm",
+    "plugin pack guest.wasm --manifest plugin.toml -o file.wasm",
     "plugin load file.wasm --name cards --settings settings.json --data d",
     "plugin list",
     "plugin rollback cards",
