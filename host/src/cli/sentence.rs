@@ -97,16 +97,9 @@ fn samples(readings: &[ReadingView]) -> String {
     shown.join(", ")
 }
 
-/// Who decided what, and why.
+/// Who decided what, and why: the decision's own sentence names the plugin, its version and its verdict.
 pub(super) fn decision(decision: &DecisionView) -> String {
-    let verdict = verdict(decision.verdict);
-    let reason = decision.reason.as_ref().map(|reason| format!(" as {reason}"));
-    let by = match (&decision.decided_by, &decision.version) {
-        (Some(plugin), Some(version)) => format!("{plugin} {version}"),
-        (Some(plugin), None) => plugin.to_string(),
-        (None, _) => "default".to_owned(),
-    };
-    format!("{verdict}{} by {by} ({})", reason.unwrap_or_default(), decision.why)
+    decision.why.clone()
 }
 
 pub(super) fn verdict(verdict: VerdictView) -> &'static str {

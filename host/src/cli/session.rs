@@ -30,7 +30,10 @@ enum SessionCommand {
         page: Page,
     },
     /// Show one session and every plugin's opinion of it
-    Show { id: SessionId },
+    Show {
+        /// The session's number
+        id: SessionId,
+    },
 }
 
 pub(super) async fn run(args: SessionArgs, output: Output) -> anyhow::Result<()> {
