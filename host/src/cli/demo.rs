@@ -57,8 +57,7 @@ pub(super) struct DemoArgs {
     stations: u32,
 }
 
-pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let output = Output { json: false };
+pub(super) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         data: Some(args.data.clone()),
         listen: Some(args.listen),
@@ -114,7 +113,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     }
     screen.show_until(tokio::time::sleep(LAST_WORDS)).await?;
     events.abort();
-    screen.totals()?;
+    screen.last_totals()?;
     Ok(screen.without_charge())
 }
 

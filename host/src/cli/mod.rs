@@ -21,6 +21,7 @@ mod tally;
 mod tests;
 mod token;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::output::Output;
-use crate::plugins;
+use crate::plugins::compile_component;
 
 /// An OCPP central system whose policies are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -82,15 +83,15 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => on_all_cores("info", serve::run(args)),
-        Command::Demo(args) => on_all_cores("warn", demo::run(args)),
-        Command::Sim(args) => on_all_cores("warn", sim::run(args)),
+        Command::Demo(args) => on_all_cores("warn", demo::run(args, output)),
+        Command::Sim(args) => on_all_cores("warn", sim::run(args, output)),
         Command::Station(args) => on_one_core(station::run(args, output)),
         Command::Session(args) => on_one_core(session::run(args, output)),
         Command::Token(args) => on_one_core(token::run(args, output)),
         Command::Events(args) => on_one_core(events::run(args, output)),
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
         Command::CompileComponent { input, output } => {
-            plugins::compile_component(&input, &output)?;
+            compile_component(&input, &output)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -116,6 +117,7 @@ fn log_to_stderr(unless_told_otherwise: &str) {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE);
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(unless_told_otherwise)))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
 }

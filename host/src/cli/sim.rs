@@ -53,8 +53,7 @@ fn card(text: &str) -> Result<IdToken, String> {
 }
 
 /// Exit code 0 if every station charged, unless there was nobody to charge.
-pub(super) async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
-    let output = Output { json: false };
+pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCode> {
     let (sender, mut reports) = mpsc::channel(REPORTS);
     let mut stations = Vec::new();
     let mut tally = Tally::default();
@@ -121,6 +120,7 @@ fn profile(args: &SimArgs, n: u32) -> anyhow::Result<Profile> {
 fn line(report: &Report) -> Option<String> {
     let what = match &report.event {
         Event::Connected => "connected".to_owned(),
+        Event::Unreachable { why } => format!("cannot connect: {why}"),
         Event::Disconnected { why } => format!("disconnected: {why}"),
         Event::Booted { status, heartbeat } => {
             format!("boot {status}, heartbeat every {} s", heartbeat.as_secs())

@@ -73,7 +73,8 @@ impl Tally {
                     *self.completed.entry(report.station.clone()).or_default() += 1;
                 }
             }
-            Event::Booted { .. }
+            Event::Unreachable { .. }
+            | Event::Booted { .. }
             | Event::CardAccepted { .. }
             | Event::Metered { .. }
             | Event::Commanded { .. } => {}
@@ -85,12 +86,13 @@ impl Tally {
         self.completed.iter().filter(|(_, charges)| **charges == 0).map(|(id, _)| id).collect()
     }
 
+    pub(super) fn online(&self) -> String {
+        format!("{} of {} stations online", self.online, self.completed.len())
+    }
+
     pub(super) fn sentence(&self) -> String {
         format!(
-            "{} of {} stations online; {} charges begun, {} completed, {} kWh; {} cards refused; \
-             {} answers, slowest {} ms; {} errors",
-            self.online,
-            self.completed.len(),
+            "{} charges begun, {} completed, {} kWh; {} cards refused; {} answers, slowest {} ms; {} errors",
             self.started,
             self.completed.values().sum::<u64>(),
             kilo(self.delivered_wh),

@@ -220,9 +220,10 @@ impl Charger {
     }
 
     fn closed(&mut self, now: Millis, why: String, out: &mut Vec<Output>) {
-        if matches!(self.line, Line::Up | Line::Closing) {
-            out.push(Output::Report(Event::Disconnected { why }));
-        }
+        out.push(Output::Report(match self.line {
+            Line::Up | Line::Closing => Event::Disconnected { why },
+            Line::Down { .. } | Line::Dialling => Event::Unreachable { why },
+        }));
         if matches!(self.boot, Boot::Sent) {
             self.boot = Boot::Due(now);
         }

@@ -16,6 +16,10 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Connected,
+    /// No connection came up.
+    Unreachable {
+        why: String,
+    },
     Disconnected {
         why: String,
     },

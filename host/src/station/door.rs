@@ -87,6 +87,8 @@ impl Refusal {
         let mut response = Response::new(Full::from(format!("{self}\n")));
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        // Said here and not by hyper, which would say it in the `Connection` of an upgrade, too.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
         match status {
             StatusCode::UNAUTHORIZED => {
                 let realm = HeaderValue::from_static("Basic realm=\"ocpp\"");

@@ -109,9 +109,14 @@ impl Screen {
         }
     }
 
-    pub(super) fn totals(&self) -> anyhow::Result<()> {
+    fn totals(&self) -> anyhow::Result<()> {
         let seconds = self.since.elapsed().as_secs();
-        self.output.line(&format!("-- after {seconds} s: {} --", self.tally.sentence()))
+        let (online, did) = (self.tally.online(), self.tally.sentence());
+        self.output.line(&format!("-- after {seconds} s: {online}; {did} --"))
+    }
+
+    pub(super) fn last_totals(&self) -> anyhow::Result<()> {
+        self.output.line(&format!("-- in all: {} --", self.tally.sentence()))
     }
 
     pub(super) fn without_charge(&self) -> Vec<String> {
