@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::output::Output;
-use crate::plugins;
+use crate::plugins::compile_component;
 
 /// An OCPP central system whose policies are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -91,7 +91,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Events(args) => on_one_core(events::run(args, output)),
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
         Command::CompileComponent { input, output } => {
-            plugins::compile_component(&input, &output)?;
+            compile_component(&input, &output)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -64,6 +64,11 @@ pub(crate) const REFUSES: &str = "(i32.store8 (i32.const 1032) (i32.const 2))
 pub(crate) const CANNOT_TELL: &str = "(i32.store8 (i32.const 1024) (i32.const 1))
     (i32.store (i32.const 1032) (i32.const 2048)) (i32.store (i32.const 1036) (i32.const 7))
     (i32.const 1024)";
+
+/// Reads the key `blocked`, then permits.
+pub(crate) fn reads_state(number: u32) -> String {
+    format!("(call $get (i32.const 2048) (i32.const 7) (i32.const 3072)) {}", permits(number))
+}
 
 /// Reads the key `blocked` and sets it to `b`; traps afterwards when the token has 4 bytes.
 pub(crate) fn writes_state() -> String {
@@ -152,10 +157,14 @@ pub(crate) fn module(imports: &str, body: &str, more: &str) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Records {
     pub(crate) state: Mutex<BTreeMap<String, Versioned<Option<Vec<u8>>>>>,
+    /// The next read of plugin state waits until the other end of this is dropped.
+    pub(crate) gate: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl PolicyRecords for Records {
     fn state(&self, _: &PluginName, key: &str) -> Result<Versioned<Option<Vec<u8>>>, ReadFailed> {
+        let gate = self.gate.lock().unwrap().take();
+        let _ = gate.map(|gate| gate.recv());
         let none = Versioned { value: None, revision: 0 };
         Ok(self.state.lock().unwrap().get(key).cloned().unwrap_or(none))
     }
@@ -190,11 +199,19 @@ pub(crate) fn host(edit: impl FnOnce(&mut HostConfig)) -> (Arc<Host>, tempfile::
 }
 
 pub(crate) fn host_in(dir: &Path, edit: impl FnOnce(&mut HostConfig)) -> Arc<Host> {
+    host_over(Arc::new(Records::default()), dir, edit)
+}
+
+pub(crate) fn host_over(
+    records: Arc<Records>,
+    dir: &Path,
+    edit: impl FnOnce(&mut HostConfig),
+) -> Arc<Host> {
     let mut config =
         HostConfig { compiler: Compiler::Here, instances: 8, ..HostConfig::in_directory(dir) };
     config.limits.instances = 2.try_into().unwrap();
     edit(&mut config);
-    Host::start(config, Arc::new(Records::default())).unwrap()
+    Host::start(config, records).unwrap()
 }
 
 pub(crate) fn name(name: &str) -> PluginName {

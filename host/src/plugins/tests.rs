@@ -1,13 +1,13 @@
 //! The host's story, told by guests that behave and guests that do not.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
 use super::guests::{
-    HOARDS, PASSES, SPINS, ask, at, authorizer, host, host_in, module, name, permits, traps_at,
-    with_lifecycle, with_manifest, writes_state,
+    HOARDS, PASSES, Records, SPINS, ask, at, authorizer, host, host_in, host_over, module, name,
+    permits, reads_state, traps_at, with_lifecycle, with_manifest, writes_state,
 };
 use super::inspect::MANIFEST_SECTION;
 use super::{CallError, Host, HostConfig, LoadError, PackError, Plugin, inspect, pack};
@@ -156,13 +156,16 @@ async fn a_good_version_is_asked_at_once_after_a_bad_one() {
     assert_eq!(calls_and_number(&good).await, (1, 2));
 }
 
-#[tokio::test]
+// A second worker, since the call under way keeps the first one waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_under_way_end_on_the_version_they_began_with() {
-    let (host, _dir) = host(|config| config.limits.call_cpu = AMPLE);
-    let long = "(local $i i32) (loop $on
-        (local.set $i (i32.add (local.get $i) (i32.const 1)))
-        (br_if $on (i32.lt_u (local.get $i) (i32.const 30000000))))";
-    let old = load(&host, authorizer(&format!("{long} {}", permits(1)))).await;
+    let dir = tempfile::tempdir().unwrap();
+    let records = Arc::new(Records::default());
+    let host = host_over(records.clone(), dir.path(), |_| {});
+    let manifest = "name = \"guest\"\nversion = \"1\"\nimports = [\"state\"]";
+    let old = load(&host, with_manifest(&reads_state(1), manifest)).await;
+    let (open, gate) = mpsc::channel();
+    *records.gate.lock().unwrap() = Some(gate);
     let under_way = tokio::spawn({
         let authorizers = host.authorizers();
         async move { calls_and_number(&authorizers[0]).await }
@@ -173,6 +176,7 @@ async fn calls_under_way_end_on_the_version_they_began_with() {
     let new = load(&host, authorizer(&permits(2))).await;
     assert_eq!(old.status().instances_busy, 1, "still under way");
     assert_eq!(calls_and_number(&new).await, (1, 2));
+    drop(open);
     assert_eq!(under_way.await.unwrap(), (1, 1));
 }
 

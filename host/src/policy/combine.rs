@@ -146,7 +146,8 @@ mod tests {
         let unknown = Verdict::Refuse(Refusal::Unknown);
         let elsewhere = Verdict::Refuse(Refusal::Other("not-on-this-evse".into()));
         let pass = Verdict::Pass;
-        let table: [(&[Verdict], Option<u32>, Verdict, Option<&str>); 13] = [
+        type Row<'r> = (&'r [Verdict], Option<u32>, Verdict, Option<&'r str>);
+        let table: [Row<'_>; 13] = [
             (&[], Some(1), unknown.clone(), None),
             (&[pass.clone(), pass.clone()], Some(1), unknown, None),
             (&[yes()], Some(1), yes(), Some("a")),

@@ -2,6 +2,8 @@
 
 mod presence;
 mod rollout;
+#[cfg(test)]
+mod tests;
 
 pub use presence::Presence;
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};

@@ -1,6 +1,7 @@
 //! A running admin API and an operator who knows its key.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{Admin, AdminKey, Serving, router};
 use crate::domain::{
     ConnectorId, Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit,
-    PolicyRecords, Refusal, Session, SessionId, Stamp, StationId, Verdict,
+    PolicyRecords, Session, SessionId, Stamp, StationId, Verdict,
 };
 use crate::plugins::{Compiler, Host, HostConfig};
-use crate::policy::Policies;
+use crate::policy::{Defaults, Policies};
 use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
@@ -30,7 +31,7 @@ pub(crate) struct House {
     pub(crate) key: AdminKey,
     pub(crate) store: Store,
     pub(crate) engine: Arc<MemoryEngine>,
-    pub(crate) rollout: Arc<Rollout>,
+    pub(crate) host: Arc<Host>,
     pub(crate) serving: Serving,
     pub(crate) stopping: CancellationToken,
     client: reqwest::Client,
@@ -43,13 +44,11 @@ impl House {
         let engine = Arc::new(MemoryEngine::new());
         let store = Store::on_engine(engine.clone()).unwrap();
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
-        let config = HostConfig::new(data.path().join("plugins"), Compiler::Here);
-        let host = Host::start(config, records).unwrap();
-        let rollout = Rollout::new(host, store.clone(), || NOW);
-        let silence = Verdict::Refuse(Refusal::Unknown);
+        let host = Host::start(plugins_in(data.path()), records).unwrap();
+        let rollout = Rollout::new(host.clone(), store.clone(), || NOW);
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(silence)),
+            policies: Arc::new(Policies::new(host.clone(), Defaults::default())),
             manners: Manners {
                 heartbeat: Duration::from_secs(300),
                 policy_deadline: Duration::from_secs(3),
@@ -60,7 +59,7 @@ impl House {
         let router = router(Admin {
             store: store.clone(),
             registry,
-            rollout: rollout.clone(),
+            rollout,
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             serving: serving.clone(),
@@ -70,7 +69,7 @@ impl House {
         let admin = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { admin, key, store, engine, rollout, serving, stopping, client, _data: data }
+        Self { admin, key, store, engine, host, serving, stopping, client, _data: data }
     }
 
     /// A request with the key.
@@ -139,6 +138,12 @@ impl House {
             ended: None,
         }
     }
+}
+
+/// Plugins that are compiled here and never many.
+pub(crate) fn plugins_in(data: &Path) -> HostConfig {
+    let config = HostConfig::in_directory(data);
+    HostConfig { compiler: Compiler::Here, instances: 8, ..config }
 }
 
 pub(crate) fn permitted() -> Decision {
