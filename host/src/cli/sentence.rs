@@ -87,16 +87,9 @@ fn samples(readings: &[ReadingView]) -> String {
     shown.join(", ")
 }
 
-/// Who decided what, and why.
-pub(super) fn decision(decision: &DecisionView) -> String {
-    let verdict = verdict(decision.verdict);
-    let reason = decision.reason.as_ref().map(|reason| format!(" as {reason}"));
-    let by = match (&decision.decided_by, &decision.version) {
-        (Some(plugin), Some(version)) => format!("{plugin} {version}"),
-        (Some(plugin), None) => plugin.to_string(),
-        (None, _) => "default".to_owned(),
-    };
-    format!("{verdict}{} by {by} ({})", reason.unwrap_or_default(), decision.why)
+/// Who decided what, and why: the policies say all of it in one sentence.
+fn decision(decision: &DecisionView) -> &str {
+    &decision.why
 }
 
 pub(super) fn verdict(verdict: VerdictView) -> &'static str {

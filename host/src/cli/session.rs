@@ -104,7 +104,7 @@ fn details(session: &SessionView) -> String {
     row("meter at start", session.meter_start_wh.0.to_string());
     row("meter at end", or_nothing(session.meter_stop_wh.map(|meter| meter.0)));
     row("energy", session.energy_wh.0.to_string());
-    row("decision", sentence::decision(decision));
+    row("decision", decision.why.clone());
     row("account", or_nothing(decision.account.as_ref()));
     row("group", or_nothing(decision.group.as_ref()));
     for opinion in &decision.opinions {
