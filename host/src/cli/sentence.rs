@@ -97,9 +97,9 @@ fn samples(readings: &[ReadingView]) -> String {
     shown.join(", ")
 }
 
-/// Who decided what, and why: the decision's own sentence names the plugin, its version and its verdict.
-pub(super) fn decision(decision: &DecisionView) -> String {
-    decision.why.clone()
+/// Who decided what, and why: the policies say all of it in one sentence.
+fn decision(decision: &DecisionView) -> &str {
+    &decision.why
 }
 
 pub(super) fn verdict(verdict: VerdictView) -> &'static str {

@@ -113,7 +113,7 @@ fn details(session: &SessionView) -> String {
     }
     let Some(decision) = &session.decision else { return table.render() };
     let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
-    row("decision", sentence::decision(decision));
+    row("decision", decision.why.clone());
     row("account", or_nothing(decision.account.as_ref()));
     row("group", or_nothing(decision.group.as_ref()));
     for opinion in &decision.opinions {

@@ -73,7 +73,8 @@ async fn a_station_shows_what_it_said_of_itself_and_when_it_was_last_seen() {
     assert_eq!(
         station["connectors"],
         json!([{
-            "evse": null, "connector": 1, "status": "Charging", "error": null, "info": null,
+            "evse": null, "evse": null, "connector": 1, "status": "Charging", "error": null,
+            "info": null,
             "at": "2026-01-01T00:00:00.001Z",
         }])
     );
