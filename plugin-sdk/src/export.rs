@@ -1,7 +1,7 @@
 //! What [`export!`](crate::export) expands to. The host never meets a policy's own types, only these functions.
 
 use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
-use crate::{Ask, Authorizer, Lifecycle, Purpose, lifecycle};
+use crate::{Ask, Authorizer, Bill, Interval, Lifecycle, Purpose, Tariff, Terms, lifecycle};
 
 pub use std::cell::OnceCell;
 pub use std::thread_local;
@@ -69,6 +69,28 @@ macro_rules! export_hook {
             $exported with_types_in $crate::bindings::authorizer
         );
     };
+    ($exported:ident, $policy:ty, Tariff) => {
+        impl $crate::bindings::tariff::exports::plugpoint::plugin::tariff::Guest for $exported {
+            fn offer(
+                ask: $crate::Ask,
+                account: Option<String>,
+            ) -> Result<Option<$crate::Terms>, String> {
+                POLICY.with(|cell| $crate::export::offer(cell.get(), &ask, account.as_deref()))
+            }
+
+            fn price(
+                terms: $crate::Terms,
+                zone: String,
+                used: Vec<$crate::Interval>,
+                closed: bool,
+            ) -> Result<$crate::Bill, String> {
+                POLICY.with(|cell| $crate::export::price(cell.get(), &terms, &zone, &used, closed))
+            }
+        }
+        $crate::bindings::tariff::export_tariff!(
+            $exported with_types_in $crate::bindings::tariff
+        );
+    };
 }
 
 pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
@@ -85,6 +107,27 @@ pub fn authorize<P: Authorizer>(
     purpose: &str,
     token: &wit::Token,
 ) -> Result<wit::Verdict, String> {
-    let policy = policy.ok_or("the host has not configured this instance")?;
-    policy.authorize(ask, Purpose::from_text(purpose), token)
+    configured(policy)?.authorize(ask, Purpose::from_text(purpose), token)
+}
+
+pub fn offer<P: Tariff>(
+    policy: Option<&P>,
+    ask: &Ask,
+    account: Option<&str>,
+) -> Result<Option<Terms>, String> {
+    configured(policy)?.offer(ask, account)
+}
+
+pub fn price<P: Tariff>(
+    policy: Option<&P>,
+    terms: &Terms,
+    zone: &str,
+    used: &[Interval],
+    closed: bool,
+) -> Result<Bill, String> {
+    configured(policy)?.price(terms, zone, used, closed)
+}
+
+fn configured<P>(policy: Option<&P>) -> Result<&P, String> {
+    policy.ok_or_else(|| "the host has not configured this instance".to_owned())
 }

@@ -34,6 +34,7 @@ pub mod clock;
 pub mod log;
 pub mod state;
 pub mod stations;
+pub mod tariff;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod tokens;
@@ -49,6 +50,7 @@ pub mod export;
 pub use authorizer::{Authorizer, Permit, Purpose, Token, Verdict};
 pub use bindings::imports::plugpoint::plugin::types::{Ask, HostError, Station};
 pub use lifecycle::{Lifecycle, NoSettings};
+pub use tariff::{Bill, Interval, Line, Tariff, Terms};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = u64;

@@ -1,6 +1,7 @@
 //! One numbered event of a 2.x transaction, applied to its session in whatever order events come. Knows no payload.
 
 use super::register::{AT_BEGIN, AT_END, newest_register, register_at};
+use super::usage::{activity, note_activity, note_readings};
 use super::{Stopped, meter, stop};
 use crate::domain::{Ending, MeterReading, Phase, Place, Pseudonym, Session, Stamp};
 
@@ -39,6 +40,11 @@ pub fn take_event(session: &mut Session, event: Event<'_>) {
         let first = first.filter(|_| event.phase == Phase::Started);
         session.meter_start = register_at(event.readings, AT_BEGIN).or(first);
     }
+    if let Some(state) = event.state {
+        note_activity(session, activity(state), event.stamp);
+    }
+    // Also after the end: an event that comes late tells what happened before it.
+    note_readings(session, event.readings, event.stamp);
     meter(session, event.readings, event.stamp);
     if event.phase != Phase::Ended {
         return;

@@ -4,9 +4,11 @@
 
 mod event;
 mod register;
+mod usage;
 
 pub use event::{Event, take_event};
 pub use register::newest_register;
+pub use usage::intervals;
 
 use crate::domain::{
     Decision, Ending, MeterReading, MilliwattHours, Place, Pseudonym, Session, SessionId, Stamp,
@@ -43,20 +45,25 @@ pub fn start(report: Started) -> Session {
         ended: None,
         state: None,
         sequence: None,
+        course: Vec::new(),
+        terms: None,
+        bill: None,
+        unpriced: None,
     }
 }
 
-/// Takes the newest register value into account. `false` when nothing changed: the session has ended, or the
-/// readings hold no register value newer than the one known.
+/// Takes register values into account: the newest as the state of things, all as the session's course. `false` when
+/// nothing changed: the session has ended, or the readings hold no register value.
 pub fn meter(session: &mut Session, readings: &[MeterReading], stamp: Stamp) -> bool {
     let Some((at, energy)) = newest_register(readings) else { return false };
-    let at = at.unwrap_or(stamp.received);
-    let is_old = session.last_reading.is_some_and(|(known, _)| at < known);
-    if !session.is_active() || is_old {
+    if !session.is_active() {
         return false;
     }
-    session.last_reading = Some((at, energy));
-    true
+    let at = at.unwrap_or(stamp.received);
+    if session.last_reading.is_none_or(|(known, _)| at >= known) {
+        session.last_reading = Some((at, energy));
+    }
+    usage::note_readings(session, readings, stamp)
 }
 
 /// What a stop did.
@@ -133,8 +140,9 @@ mod tests {
     fn a_late_reading_does_not_turn_the_meter_back() {
         let mut s = session();
         assert!(meter(&mut s, &[reading(3_000, "400")], Stamp::here(Millis(3_000))));
-        assert!(!meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(4_000))));
+        assert!(meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(4_000))));
         assert_eq!(s.energy(), MilliwattHours::from_wh(300));
+        assert_eq!(s.course.len(), 2, "it tells more of the way there");
     }
 
     #[test]

@@ -20,10 +20,16 @@ pub(super) fn register_at(readings: &[MeterReading], context: &str) -> Option<Mi
 
 /// The newest value of the import register over all phases, with its time if the station gave one.
 pub fn newest_register(readings: &[MeterReading]) -> Option<(Option<Millis>, MilliwattHours)> {
-    let registers = readings.iter().filter_map(|reading| {
+    registers(readings).max_by_key(|(at, _)| *at)
+}
+
+/// All values of the import register over all phases.
+pub(super) fn registers(
+    readings: &[MeterReading],
+) -> impl Iterator<Item = (Option<Millis>, MilliwattHours)> {
+    readings.iter().filter_map(|reading| {
         reading.samples.iter().find_map(register).map(|energy| (reading.at, energy))
-    });
-    registers.max_by_key(|(at, _)| *at)
+    })
 }
 
 fn register(sample: &Sample) -> Option<MilliwattHours> {

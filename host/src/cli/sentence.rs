@@ -53,6 +53,17 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         EventBody::TransactionEnded { session, energy_wh, reason, .. } => {
             format!("session {session} ended with {}{}", energy_wh.0, because(reason))
         }
+        EventBody::TermsPinned { session, terms, failure } => {
+            let terms = terms.as_ref().map_or("no terms", |terms| terms.text.as_str());
+            format!("session {session} charges on {terms}{}", because(failure))
+        }
+        EventBody::SessionPriced { session, plugin, version, bill } => {
+            let (total, currency) = (&bill.total, &bill.currency);
+            format!("session {session} costs {total} {currency}, says {plugin} {version}")
+        }
+        EventBody::SessionUnpriced { session, why } => {
+            format!("session {session} has no bill: {why}")
+        }
         EventBody::OrphanStop { transaction, meter_wh, reason } => {
             let meter = meter_wh.0;
             format!("stop of the unknown transaction {transaction} at {meter}{}", because(reason))

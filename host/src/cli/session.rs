@@ -5,7 +5,7 @@ use super::output::Output;
 use super::paging::{Page, more};
 use super::sentence;
 use super::table::{NOTHING, Table, or_nothing};
-use crate::admin::views::{SessionView, SessionsPage, WattHours};
+use crate::admin::views::{PricedView, SessionView, SessionsPage, TermsView, WattHours};
 use crate::domain::{SessionId, StationId};
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +111,7 @@ fn details(session: &SessionView) -> String {
     for (first, last) in &session.missing_events {
         row("missing", format!("events {first} to {last}"));
     }
+    bill(session, &mut row);
     let Some(decision) = &session.decision else { return table.render() };
     let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
     row("decision", decision.why.clone());
@@ -129,4 +130,31 @@ fn details(session: &SessionView) -> String {
         );
     }
     table.render()
+}
+
+/// The terms, the lines with their tax, and the total.
+fn bill(session: &SessionView, row: &mut impl FnMut(&str, String)) {
+    if let Some(terms) = &session.terms {
+        let TermsView { id, text, plugin, version, .. } = terms;
+        row("tariff", format!("{text} ({id}, {plugin} {version})"));
+    }
+    if let Some(PricedView { closed, bill, .. }) = &session.price {
+        for line in &bill.lines {
+            let text = line.text.as_ref().map(|text| format!(" for {text}")).unwrap_or_default();
+            let (net, tax) = (micros(line.net_micros), micros(line.tax_micros));
+            row(&line.kind, format!("{net} + {tax} tax{text}"));
+        }
+        let so_far = if *closed { "" } else { " so far" };
+        row("total", format!("{} {}{so_far}", bill.total, bill.currency));
+    }
+    if let Some(why) = &session.unpriced {
+        row("no price", why.clone());
+    }
+}
+
+/// Millionths with all their decimals: lines are not rounded, totals are.
+fn micros(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BootInfo, ConnectorState, Decision, Digest, Millis, MilliwattHours, Place, PluginName,
-    Pseudonym, Purpose, Seq, SessionId, StationId,
+    Bill, BootInfo, ConnectorState, Currency, Decision, Digest, Millis, MilliwattHours, Pinned,
+    Place, PluginName, Pseudonym, Purpose, Seq, SessionId, StationId,
 };
 
 /// When something happened: by the station's clock, and when it reached us.
@@ -97,6 +97,26 @@ pub enum FactBody {
         energy: MilliwattHours,
         reason: Option<String>,
     },
+    /// A session has its terms, or a tariff that was asked failed.
+    TermsPinned {
+        session: SessionId,
+        pinned: Option<Pinned>,
+        failure: Option<String>,
+    },
+    /// A session that has ended has its bill.
+    SessionPriced {
+        session: SessionId,
+        plugin: PluginName,
+        /// The version that computed the bill.
+        version: String,
+        currency: Currency,
+        bill: Bill,
+    },
+    /// A session that has ended on terms has no bill: to be priced later.
+    SessionUnpriced {
+        session: SessionId,
+        why: String,
+    },
     /// A stop whose transaction nobody knows: kept and acknowledged, never guessed.
     OrphanStop {
         transaction: String,
@@ -176,6 +196,9 @@ impl FactBody {
             | Self::TransactionStarted { .. }
             | Self::TransactionUpdated { .. }
             | Self::TransactionEnded { .. }
+            | Self::TermsPinned { .. }
+            | Self::SessionPriced { .. }
+            | Self::SessionUnpriced { .. }
             | Self::OrphanStop { .. }
             | Self::PluginChanged { .. } => Durability::Synced,
             Self::Connected { .. }

@@ -9,6 +9,7 @@ mod plugin;
 mod ports;
 mod session;
 mod station;
+mod tariff;
 mod token;
 mod units;
 
@@ -22,7 +23,11 @@ pub use ids::{
 };
 pub use plugin::{Digest, PluginVersion};
 pub use ports::{Effects, PolicyRecords, ReadFailed, StateRead, StateWrite, Versioned};
-pub use session::{Ending, Phase, Sequence, Session};
+pub use session::{Ending, Mark, Phase, Sequence, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};
+pub use tariff::{
+    Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,
+    PriceAsk, Priced, TariffAsk, TariffSaid, Terms,
+};
 pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};
 pub use units::{Millis, MilliwattHours};

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, Millis, MilliwattHours, Place, Pseudonym, SessionId, Stamp, StationId};
+use super::{
+    Activity, Decision, Millis, MilliwattHours, Pinned, Place, Priced, Pseudonym, SessionId, Stamp,
+    StationId,
+};
 
 /// One car, one connector, from plug to bill. The record format is versioned by the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,29 @@ pub struct Session {
     /// Which events have come, where the protocol numbers them.
     #[serde(default)]
     pub sequence: Option<Sequence>,
+    /// What was seen on the way, in order of time, so that a price can depend on when energy was used.
+    #[serde(default)]
+    pub course: Vec<Mark>,
+    /// On which terms it charges; pinned once, when it was permitted.
+    #[serde(default)]
+    pub terms: Option<Pinned>,
+    /// The newest bill: a running one until the session has ended.
+    #[serde(default)]
+    pub bill: Option<Priced>,
+    /// Why there are no terms or no final bill, in words; `None` when nothing went wrong.
+    #[serde(default)]
+    pub unpriced: Option<String>,
+}
+
+/// Something seen in the course of a session: a register, what the car did from then on, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub at: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<MilliwattHours>,
+    /// Only where the protocol says it (2.x).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
 }
 
 /// Which part of a transaction an event tells of (OCPP 2.x `eventType`).

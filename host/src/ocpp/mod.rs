@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 pub use catalogue::{Action, Direction};
 pub use frame::{BadFrame, Frame, MessageId};
 pub use request::{
-    Answer, Boot, Call, ErrorCode, Fault, Request, Shown, Start, Status, Stop, TransactionEvent,
+    Answer, Boot, Call, Cost, ErrorCode, Fault, Request, Shown, Start, Status, Stop,
+    TransactionEvent,
 };
 pub use time::StationTime;
 

@@ -121,12 +121,20 @@ pub enum Answer {
         session: SessionId,
         verdict: Verdict,
     },
-    /// To an event of a transaction; a verdict if a token was shown.
+    /// To an event of a transaction; a verdict if a token was shown, the cost if it is final.
     Event {
         verdict: Option<Verdict>,
+        cost: Option<Cost>,
     },
     /// The catalogue's reply to an action without a view of its own.
     Stock(&'static str),
+}
+
+/// An amount of money in a currency's minor unit, which has this many decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    pub minor: i64,
+    pub decimals: u32,
 }
 
 /// The error codes of all versions (OCPP-J 1.6 table 7, OCPP-J 2.0.1 §4.3). Spelled by the dialect.

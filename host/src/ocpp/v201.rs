@@ -3,6 +3,7 @@
 //! As in `v16`, what is written is built from `rust_ocpp` types; what is read has types of our own, because words
 //! that no schema lists, fractions and customData must not cost anybody a transaction: see ADR 1.
 
+use rust_decimal::Decimal;
 use rust_ocpp::v2_0_1::datatypes::id_token_info_type::IdTokenInfoType;
 use rust_ocpp::v2_0_1::datatypes::id_token_type::IdTokenType;
 use rust_ocpp::v2_0_1::enumerations::authorization_status_enum_type::AuthorizationStatusEnumType as Status201;
@@ -136,8 +137,9 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
             certificate_status: None,
             id_token_info: id_token_info(verdict),
         }),
-        Answer::Event { verdict } => to_raw_value(&TransactionEventResponse {
+        Answer::Event { verdict, cost } => to_raw_value(&TransactionEventResponse {
             id_token_info: verdict.as_ref().map(id_token_info),
+            total_cost: cost.map(|cost| Decimal::new(cost.minor, cost.decimals)),
             ..TransactionEventResponse::default()
         }),
         // OCPP 2.0.1 has no StartTransaction, so none was decoded.
@@ -332,6 +334,7 @@ impl From<MeterValue> for MeterReading {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Cost;
     use super::*;
 
     fn call(action: &str, payload: &str) -> Result<Request, Fault> {
@@ -374,12 +377,17 @@ mod tests {
     #[test]
     fn verdicts_are_written_as_the_protocol_wants_them() {
         let permit = crate::domain::Permit { group: Some("fleet".into()), ..Default::default() };
-        let answer = Answer::Event { verdict: Some(Verdict::Permit(permit)) };
+        let answer = Answer::Event { verdict: Some(Verdict::Permit(permit)), cost: None };
         assert_eq!(
             encode(&answer, Millis(0)).unwrap().get(),
             r#"{"idTokenInfo":{"status":"Accepted","groupIdToken":{"idToken":"fleet","type":"Central"}}}"#
         );
-        let answer = Answer::Event { verdict: None };
+        let mut answer = Answer::Event { verdict: None, cost: None };
         assert_eq!(encode(&answer, Millis(0)).unwrap().get(), "{}");
+        for (minor, decimals, text) in [(1_230, 2, "12.30"), (0, 2, "0.00"), (980, 0, "980")] {
+            answer = Answer::Event { verdict: None, cost: Some(Cost { minor, decimals }) };
+            let expected = format!(r#"{{"totalCost":{text}}}"#);
+            assert_eq!(encode(&answer, Millis(0)).unwrap().get(), expected);
+        }
     }
 }

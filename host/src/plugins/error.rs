@@ -24,12 +24,22 @@ pub enum CallError {
     /// The plugin's own words.
     #[error("could not find out: {0}")]
     Told(String),
+    #[error("gave an answer that cannot be used: {0}")]
+    Nonsense(String),
 }
 
 impl CallError {
     /// Short names of the kinds, for metrics.
-    pub const KINDS: [&str; 7] =
-        ["deadline", "cpu-budget", "memory", "trap", "saturated", "breaker-open", "told"];
+    pub const KINDS: [&str; 8] = [
+        "deadline",
+        "cpu-budget",
+        "memory",
+        "trap",
+        "saturated",
+        "breaker-open",
+        "told",
+        "nonsense",
+    ];
 
     /// Place of this one's kind in [`KINDS`](Self::KINDS).
     pub(super) const fn index(&self) -> usize {
@@ -41,6 +51,7 @@ impl CallError {
             Self::Saturated => 4,
             Self::BreakerOpen => 5,
             Self::Told(_) => 6,
+            Self::Nonsense(_) => 7,
         }
     }
 
@@ -51,7 +62,11 @@ impl CallError {
     /// Did the plugin break, as opposed to being busy or saying that it cannot tell?
     pub(super) const fn is_breakage(&self) -> bool {
         match self {
-            Self::Deadline | Self::CpuBudget(_) | Self::Memory(_) | Self::Trap(_) => true,
+            Self::Deadline
+            | Self::CpuBudget(_)
+            | Self::Memory(_)
+            | Self::Trap(_)
+            | Self::Nonsense(_) => true,
             Self::Saturated | Self::BreakerOpen | Self::Told(_) => false,
         }
     }

@@ -17,7 +17,7 @@ use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
 use super::limits::Limits;
-use super::manifest::{Capability, Hook};
+use super::manifest::{Capability, Hook, HookSettings};
 use super::plugin::{Plugin, PluginStatus};
 use crate::domain::{Digest, Effects, PluginName, PluginVersion, PolicyRecords};
 
@@ -79,16 +79,29 @@ struct Table {
     plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// In the order in which they are asked.
     authorizers: Arc<[Arc<Plugin>]>,
+    /// Likewise.
+    tariffs: Arc<[Arc<Plugin>]>,
 }
 
 impl Table {
     fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>) -> Self {
-        let mut authorizers: Vec<_> =
-            plugins.values().filter(|plugin| plugin.answers(Hook::Authorizer)).cloned().collect();
-        // Stable: equals stay in the order of their names.
-        authorizers.sort_by_key(|plugin| plugin.manifest().hooks.authorizer.priority);
-        Self { plugins, authorizers: authorizers.into() }
+        let authorizers = in_order(&plugins, Hook::Authorizer, |hooks| hooks.authorizer.priority);
+        let tariffs = in_order(&plugins, Hook::Tariff, |hooks| hooks.tariff.priority);
+        Self { plugins, authorizers, tariffs }
     }
+}
+
+/// Who answers a hook, by priority and then by name.
+fn in_order(
+    plugins: &BTreeMap<PluginName, Arc<Plugin>>,
+    hook: Hook,
+    priority: impl Fn(&HookSettings) -> i32,
+) -> Arc<[Arc<Plugin>]> {
+    let mut order: Vec<_> =
+        plugins.values().filter(|plugin| plugin.answers(hook)).cloned().collect();
+    // Stable: equals stay in the order of their names.
+    order.sort_by_key(|plugin| priority(&plugin.manifest().hooks));
+    order.into()
 }
 
 /// A version that is ready to serve and does not yet.
@@ -169,6 +182,11 @@ impl Host {
     /// The authorisers in the order in which they are asked. Holding on to the answer holds on to its versions.
     pub fn authorizers(&self) -> Arc<[Arc<Plugin>]> {
         Arc::clone(&self.table.load().authorizers)
+    }
+
+    /// The tariffs in the order in which they are asked for terms.
+    pub fn tariffs(&self) -> Arc<[Arc<Plugin>]> {
+        Arc::clone(&self.table.load().tariffs)
     }
 
     pub fn plugin(&self, name: &PluginName) -> Option<Arc<Plugin>> {

@@ -61,6 +61,10 @@ impl clock::Host for Context {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         Ok(Millis::from_utc(chrono::Utc::now()).unwrap_or_default().0)
     }
+
+    fn offset(&mut self, at: u64, zone: String) -> wasmtime::Result<Option<clock::LocalOffset>> {
+        Ok(super::zones::offset(at, &zone))
+    }
 }
 
 impl state::Host for Context {

@@ -44,6 +44,14 @@ pub(super) const MAX_TEXT: usize = 256;
 /// EVSEs that one permit may name.
 pub(super) const MAX_EVSES: usize = 64;
 
+/// Bytes of the terms that a tariff offers, and of what the driver reads of them.
+pub(super) const MAX_TERMS: usize = 16 << 10;
+pub(super) const MAX_DRIVER_TEXT: usize = 1024;
+/// Lines of one bill, bytes of a line's kind, and named extras of one line.
+pub(super) const MAX_LINES: usize = 64;
+pub(super) const MAX_KIND: usize = 64;
+pub(super) const MAX_EXTRAS: usize = 8;
+
 /// What one plugin may use. The operator's word; the defaults suit plugins in any language.
 #[derive(Debug, Clone)]
 pub struct Limits {

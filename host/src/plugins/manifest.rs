@@ -39,6 +39,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
+    pub tariff: TariffSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,19 @@ pub struct AuthorizerSettings {
 impl Default for AuthorizerSettings {
     fn default() -> Self {
         Self { priority: DEFAULT_PRIORITY, on_failure: OnFailure::default() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TariffSettings {
+    /// Lower numbers are asked first; equals go by name. The first that offers decides.
+    pub priority: i32,
+}
+
+impl Default for TariffSettings {
+    fn default() -> Self {
+        Self { priority: DEFAULT_PRIORITY }
     }
 }
 
@@ -72,17 +86,19 @@ pub enum OnFailure {
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
     Authorizer,
+    Tariff,
 }
 
 impl Hook {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorizer => "authorizer",
+            Self::Tariff => "tariff",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer].into_iter().find(|hook| hook.as_str() == name)
+        [Self::Authorizer, Self::Tariff].into_iter().find(|hook| hook.as_str() == name)
     }
 }
 

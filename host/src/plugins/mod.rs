@@ -23,6 +23,8 @@ mod load;
 mod manifest;
 mod pack;
 mod plugin;
+mod tariff;
+mod zones;
 
 pub use compile::{Compiler, compile_component};
 pub use error::{CallError, CompileError, LoadError, StartError};
@@ -31,11 +33,14 @@ pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
     AuthorizerSettings, Capability, Hook, HookSettings, Manifest, ManifestError, OnFailure,
+    TariffSettings,
 };
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
 
 #[cfg(test)]
 pub(crate) mod guests;
+#[cfg(test)]
+pub(crate) mod tariff_guests;
 #[cfg(test)]
 mod tests;

@@ -28,8 +28,8 @@ const RFID: &str = "rfid";
 pub struct Plugin {
     version: PluginVersion,
     inspection: Inspection,
-    blueprint: Blueprint,
-    pool: Pool,
+    pub(super) blueprint: Blueprint,
+    pub(super) pool: Pool,
     breaker: Mutex<Breaker>,
     /// False while the breaker is closed and has nothing to count, which spares nearly every call the lock.
     uneasy: AtomicBool,
@@ -61,7 +61,8 @@ pub struct PluginStatus {
     pub calls: u64,
     /// Time that the calls took together, waiting included.
     pub micros: u64,
-    /// By kind: `deadline`, `cpu-budget`, `memory`, `trap`, `saturated`, `breaker-open`, `told`.
+    /// By kind: `deadline`, `cpu-budget`, `memory`, `trap`, `saturated`, `breaker-open`, `told`,
+    /// `nonsense`.
     pub failures: Vec<(&'static str, u64)>,
     pub last_failure: Option<String>,
     /// `closed`: it is asked. `open`: it is not, for a while. `probing`: one call is trying it.
@@ -113,9 +114,17 @@ impl Plugin {
         ask: &AuthorizeAsk,
         deadline: Instant,
     ) -> Result<(Verdict, Effects), CallError> {
+        self.booked(self.ask_authorizer(ask, deadline)).await
+    }
+
+    /// Makes a call unless the breaker forbids it, and books how it went.
+    pub(super) async fn booked<T>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let began = Instant::now();
         let result = match self.admit(began) {
-            Admission::Ask => self.ask_authorizer(ask, deadline).await,
+            Admission::Ask => call.await,
             Admission::DoNotAsk => Err(CallError::BreakerOpen),
         };
         self.note(began, result.as_ref().err());
@@ -222,7 +231,11 @@ impl Plugin {
 }
 
 /// The question in the contract's types, all of it borrowed.
-fn lend<'a>(ask: &'a AuthorizeAsk, tags: &'a [&'a str], session: Option<&'a str>) -> Ask<'a> {
+pub(super) fn lend<'a>(
+    ask: &'a AuthorizeAsk,
+    tags: &'a [&'a str],
+    session: Option<&'a str>,
+) -> Ask<'a> {
     Ask {
         station: StationParam {
             id: ask.station.as_str(),

@@ -1,6 +1,7 @@
 //! Which plugins answer which question, in what order, and how answers combine. Knows no OCPP and no wasm.
 
 mod combine;
+mod tariff;
 
 use std::sync::Arc;
 

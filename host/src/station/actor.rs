@@ -215,6 +215,13 @@ impl Actor {
                         Some(Input::Decided(decision, effects))
                     });
                 }
+                Output::Price(ask, deadline) => {
+                    let policies = self.policies.clone();
+                    self.begin(async move {
+                        let (said, effects) = policies.tariff(&ask, deadline.into()).await;
+                        Some(Input::Priced(said, effects))
+                    });
+                }
                 Output::Commit(commit) => {
                     let committed = self.store.commit(commit);
                     self.begin(async move { Some(Input::Committed(committed.await)) });

@@ -1,16 +1,17 @@
 //! One CALL of a station, from request to answer. Sans-IO; knows no frame, no socket, no engine and no plugin.
 //!
-//! The stages are *look* (what the records say), *ask* (what the policies say), *commit*, *answer*; a request passes
-//! those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
+//! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
+//! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
 use std::time::{Duration, Instant};
 
 use super::scribe::{Scribe, barrier};
+use super::tariff::{Draft, Plan};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place, Pseudonym,
-    Purpose, Refusal, Session, SessionId, StationRecord, Verdict, Versioned,
+    Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict, Versioned,
 };
-use crate::ocpp::{Answer, Dialect, ErrorCode, Fault, Request, Shown, StationTime};
+use crate::ocpp::{Answer, Cost, Dialect, ErrorCode, Fault, Request, Shown, StationTime};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
@@ -96,6 +97,7 @@ pub struct Twin {
 pub(super) enum Step {
     Look(Look),
     Ask(Box<AuthorizeAsk>, Instant),
+    Price(Box<TariffAsk>, Instant),
     Commit(Commit),
     Done(Result<Answer, Fault>),
 }
@@ -120,6 +122,8 @@ enum Grounds {
 enum Stage {
     Looking,
     Asking(Grounds),
+    /// Everything but the price is settled.
+    Pricing(Box<Draft>, Answer, Option<Grounds>),
     /// Keeps what was asked, if anything was: a decision whose grounds have moved is asked for again.
     Committing(Sealed, Option<Grounds>),
     Over,
@@ -228,12 +232,12 @@ impl Exchange {
                 }
             },
             (Request::Meter { place, readings, .. }, Found::Session { session, .. }) => {
-                let commit = self.scribe.meter(*place, session, readings);
-                self.commit(commit, Answer::Noted, None)
+                let plan = self.scribe.meter(*place, session, readings);
+                self.settle(plan, Answer::Noted, None)
             }
             (Request::Stop(stop), Found::Session { session, token }) => {
-                let commit = self.scribe.stop(stop, session, token);
-                self.commit(commit, Answer::Noted, None)
+                let plan = self.scribe.stop(stop, session, token);
+                self.settle(plan, Answer::Noted, None)
             }
             (Request::Event(_), Found::Event { station, ground, seen }) => {
                 self.event(station, ground, seen)
@@ -251,7 +255,8 @@ impl Exchange {
         if let Some(seen) = seen {
             let is_same = seen == event.digest;
             let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
-            let step = self.commit(barrier(), Answer::Event { verdict }, None);
+            let cost = known.and_then(|session| final_cost(&self.request, session));
+            let step = self.commit(barrier(), Answer::Event { verdict, cost }, None);
             return if is_same { step } else { self.doubtful(step) };
         }
         let is_known = decision.is_some()
@@ -262,8 +267,8 @@ impl Exchange {
             }
             shown => {
                 let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
-                let commit = self.scribe.event(event, ground, None);
-                self.commit(commit, Answer::Event { verdict }, None)
+                let plan = self.scribe.event(event, ground, None);
+                self.settle(plan, Answer::Event { verdict, cost: None }, None)
             }
         }
     }
@@ -284,24 +289,51 @@ impl Exchange {
             return self.lost_thread();
         };
         let verdict = decision.verdict.clone();
-        let mut commit = Commit::new();
-        let answer = match (&self.request, &grounds) {
+        let (mut plan, answer) = match (&self.request, &grounds) {
             (Request::Authorize { .. }, Grounds::Authorize(token)) => {
-                self.scribe.authorized(&mut commit, token, decision);
-                Answer::Authorize { verdict }
+                let plan = Plan::Plain(self.scribe.authorized(token, decision));
+                (plan, Answer::Authorize { verdict })
             }
             (Request::Start(start), Grounds::Start { token, id, twin_revision }) => {
-                self.scribe.started(&mut commit, start, token, *id, *twin_revision, decision);
-                Answer::Started { session: *id, verdict }
+                let plan = self.scribe.started(start, token, *id, *twin_revision, decision);
+                (plan, Answer::Started { session: *id, verdict })
             }
             (Request::Event(event), Grounds::Event(ground)) => {
-                commit = self.scribe.event(event, ground.clone(), Some(decision));
-                Answer::Event { verdict: Some(verdict) }
+                let plan = self.scribe.event(event, ground.clone(), Some(decision));
+                (plan, Answer::Event { verdict: Some(verdict), cost: None })
             }
             _ => return self.lost_thread(),
         };
-        commit.effects(effects);
-        self.commit(commit, answer, Some(grounds))
+        plan.commit().effects(effects);
+        self.settle(plan, answer, Some(grounds))
+    }
+
+    /// Asks the tariffs what they have to be asked, then commits.
+    fn settle(&mut self, plan: Plan, mut answer: Answer, grounds: Option<Grounds>) -> Step {
+        let draft = match plan {
+            Plan::Plain(commit) => return self.commit(commit, answer, grounds),
+            Plan::Session(draft) => draft,
+        };
+        let asked = grounds.as_ref().and(self.ask.as_deref());
+        if let Some(question) = draft.question(asked) {
+            self.stage = Stage::Pricing(draft, answer, grounds);
+            return Step::Price(Box::new(question), self.deadline);
+        }
+        if let Answer::Event { cost, .. } = &mut answer {
+            *cost = final_cost(&self.request, &draft.session);
+        }
+        self.commit(draft.into_commit(), answer, grounds)
+    }
+
+    pub(super) fn priced(&mut self, said: TariffSaid, effects: Effects) -> Step {
+        let Stage::Pricing(mut draft, answer, grounds) =
+            std::mem::replace(&mut self.stage, Stage::Over)
+        else {
+            return self.lost_thread();
+        };
+        draft.answered(said);
+        draft.commit.effects(effects);
+        self.settle(Plan::Session(draft), answer, grounds)
     }
 
     pub(super) fn committed(&mut self, result: Result<Receipt, CommitError>) -> Step {
@@ -384,6 +416,18 @@ impl Exchange {
     /// The driver answered something that was not asked: a defect of ours, and the station must still get an answer.
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
+    }
+}
+
+/// What the driver is told at the end; `None` while it goes on, and without a bill.
+fn final_cost(request: &Request, session: &Session) -> Option<Cost> {
+    match request {
+        Request::Event(event) if event.phase == Phase::Ended => {
+            let priced = session.bill.as_ref().filter(|priced| priced.closed)?;
+            let decimals = session.terms.as_ref()?.terms.currency.decimals();
+            Some(Cost { minor: priced.bill.total_minor, decimals })
+        }
+        _ => None,
     }
 }
 

@@ -14,6 +14,7 @@ use super::registry::{Command, CommandFailure};
 use super::scribe::Scribe;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
+    TariffAsk, TariffSaid,
 };
 use crate::ocpp::frame::empty_object;
 use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId};
@@ -47,6 +48,7 @@ pub enum Input {
     Heard,
     Found(Result<Box<Found>, StoreError>),
     Decided(Decision, Effects),
+    Priced(TariffSaid, Effects),
     Committed(Result<Receipt, CommitError>),
     Command(CommandId, Command),
     /// A deadline may have passed.
@@ -61,6 +63,8 @@ pub enum Output {
     Look(Look),
     /// To be answered by [`Input::Decided`], before the deadline.
     Ask(Box<AuthorizeAsk>, Instant),
+    /// To be answered by [`Input::Priced`], before the deadline.
+    Price(Box<TariffAsk>, Instant),
     /// To be answered by [`Input::Committed`].
     Commit(Commit),
     /// To be committed; nobody waits for it.
@@ -162,6 +166,9 @@ impl Machine {
             Input::Found(found) => self.advance(now, |exchange| exchange.found(found)),
             Input::Decided(decision, effects) => {
                 self.advance(now, |exchange| exchange.decided(decision, effects));
+            }
+            Input::Priced(said, effects) => {
+                self.advance(now, |exchange| exchange.priced(said, effects));
             }
             Input::Committed(result) => self.advance(now, |exchange| exchange.committed(result)),
             Input::Command(id, command) => self.command(now, id, command),
@@ -267,6 +274,7 @@ impl Machine {
         match step {
             Step::Look(look) => self.outputs.push_back(Output::Look(look)),
             Step::Ask(ask, deadline) => self.outputs.push_back(Output::Ask(ask, deadline)),
+            Step::Price(ask, deadline) => self.outputs.push_back(Output::Price(ask, deadline)),
             Step::Commit(commit) => self.outputs.push_back(Output::Commit(commit)),
             Step::Done(outcome) => {
                 let Some((generation, id, exchange)) = self.current.take() else { return };

@@ -16,6 +16,7 @@ pub mod machine;
 pub mod registry;
 mod scribe;
 mod socket;
+mod tariff;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! Writes down what a call reports: the facts and records of one commit. Pure; knows no stage, no frame and no engine.
 
 use super::exchange::{Ground, Named};
+use super::tariff::Plan;
 use crate::charging::{self, Started, Stopped};
 use crate::domain::{
     BootInfo, ConnectorState, Decision, Ending, Fact, FactBody, MeterReading, Millis, Phase, Place,
@@ -62,25 +63,27 @@ impl Scribe {
         commit
     }
 
-    pub(super) fn authorized(&self, commit: &mut Commit, token: &Named, decision: Decision) {
+    pub(super) fn authorized(&self, token: &Named, decision: Decision) -> Commit {
+        let mut commit = Commit::new();
         let body = FactBody::AuthorizeAsked {
             token: token.pseudonym.clone(),
             purpose: Purpose::Authorize,
             decision,
         };
         commit.fact(self.fact(None, body), Some(self.raw.clone()));
-        remember(commit, token);
+        remember(&mut commit, token);
+        commit
     }
 
     pub(super) fn started(
         &self,
-        commit: &mut Commit,
         start: &Start,
         token: &Named,
         id: SessionId,
         twin_revision: Option<u64>,
         decision: Decision,
-    ) {
+    ) -> Plan {
+        let mut commit = Commit::new();
         let stamp = self.stamp(Some(start.at));
         let session = charging::start(Started {
             id,
@@ -101,18 +104,18 @@ impl Scribe {
             decision: Some(decision),
         };
         commit.fact(self.fact(Some(start.at), body), Some(self.raw.clone()));
-        self.begin(commit, &session);
+        self.begin(&mut commit, &session);
         let at = start.at.millis.unwrap_or_default();
         let seen = (self.station.clone(), start.place, at, start.meter, token.pseudonym.clone());
         let expect = twin_revision.map_or(Expect::Absent, Expect::Revision);
         commit.put(&seen, &SeenStart { session: id }, expect);
-        remember(commit, token);
+        remember(&mut commit, token);
+        Plan::session(commit, session, Expect::Absent, self.received)
     }
 
-    /// A session and the ways to find it.
+    /// The ways to find a new session.
     fn begin(&self, commit: &mut Commit, session: &Session) {
         let station = || self.station.clone();
-        commit.put(&session.id, session, Expect::Absent);
         commit.put(&(station(), session.id), &StationSession {}, Expect::Absent);
         if session.is_active() {
             let open = OpenSession { session: session.id };
@@ -126,7 +129,7 @@ impl Scribe {
         event: &TransactionEvent,
         ground: Ground,
         decision: Option<Decision>,
-    ) -> Commit {
+    ) -> Plan {
         let mut commit = Commit::new();
         let stamp = self.stamp(Some(event.at));
         let pseudonym = ground.token.as_ref().map(|token| token.pseudonym.clone());
@@ -155,24 +158,25 @@ impl Scribe {
             },
         );
         self.event_facts(&mut commit, event, &session, decision);
-        match revision {
+        let expect = match revision {
             None => {
                 self.begin(&mut commit, &session);
                 let key = (self.station.clone(), event.transaction.clone());
                 let index = StationTransaction { session: session.id };
                 commit.put(&key, &index, Expect::Absent);
+                Expect::Absent
             }
             Some(revision) => {
-                commit.put(&session.id, &session, Expect::Revision(revision));
                 self.keep_open_index(&mut commit, &session, was_active, was_at);
+                Expect::Revision(revision)
             }
-        }
+        };
         let key = (self.station.clone(), event.transaction.clone(), event.number);
         commit.put(&key, &SeenEvent { digest: event.digest.clone() }, Expect::Absent);
         if let Some(token) = &ground.token {
             remember(&mut commit, token);
         }
-        commit
+        Plan::session(commit, session, expect, self.received)
     }
 
     /// A transaction whose first event to arrive is this one, whichever it is.
@@ -259,7 +263,7 @@ impl Scribe {
         place: Place,
         session: Option<Box<Versioned<Session>>>,
         readings: &[MeterReading],
-    ) -> Commit {
+    ) -> Plan {
         let mut commit = Commit::new();
         let own = session.filter(|session| session.value.station == self.station);
         let body = FactBody::MeterValues {
@@ -271,9 +275,9 @@ impl Scribe {
         if let Some(Versioned { value: mut session, revision }) = own.map(|own| *own)
             && charging::meter(&mut session, readings, Stamp::here(self.received))
         {
-            commit.put(&session.id, &session, Expect::Revision(revision));
+            return Plan::session(commit, session, Expect::Revision(revision), self.received);
         }
-        commit
+        Plan::Plain(commit)
     }
 
     /// A stop of a session that had ended already is acknowledged and changes nothing.
@@ -282,7 +286,7 @@ impl Scribe {
         stop: &Stop,
         session: Option<Box<Versioned<Session>>>,
         token: Option<Named>,
-    ) -> Commit {
+    ) -> Plan {
         let mut commit = Commit::new();
         let own = session.filter(|session| session.value.station == self.station);
         let Some(Versioned { value: mut session, revision }) = own.map(|own| *own) else {
@@ -293,7 +297,7 @@ impl Scribe {
                 reason: stop.reason.clone(),
             };
             commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
-            return commit;
+            return Plan::Plain(commit);
         };
         let stamp = self.stamp(Some(stop.at));
         charging::meter(&mut session, &stop.readings, stamp);
@@ -304,7 +308,7 @@ impl Scribe {
             token: token.as_ref().map(|token| token.pseudonym.clone()),
         };
         if charging::stop(&mut session, ending) == Stopped::Before {
-            return barrier();
+            return Plan::Plain(barrier());
         }
         if !stop.readings.is_empty() {
             let body = FactBody::MeterValues {
@@ -321,13 +325,12 @@ impl Scribe {
             reason: stop.reason.clone(),
         };
         commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
-        commit.put(&session.id, &session, Expect::Revision(revision));
         let open = (self.station.clone(), session.place, session.id);
         commit.delete::<OpenSession>(&open, Expect::Any);
         if let Some(token) = &token {
             remember(&mut commit, token);
         }
-        commit
+        Plan::session(commit, session, Expect::Revision(revision), self.received)
     }
 
     pub(super) fn stamp(&self, at: Option<StationTime>) -> Stamp {

@@ -1,5 +1,7 @@
 //! Conversations with one station: wire in, wire out, over a real store on a memory engine. Time is a number.
 
+mod tariff;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +13,8 @@ use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure};
 use crate::domain::{
-    AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Place, PluginName, Refusal,
-    Seq, Session, SessionId, StateRead, StationId, Verdict,
+    AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, Place, PluginName,
+    Refusal, Seq, Session, SessionId, StateRead, StationId, TariffAsk, TariffSaid, Verdict,
 };
 use crate::ocpp::{v16, v201};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
@@ -31,9 +33,11 @@ struct Bench {
     hung_up: bool,
     policy: Box<Policy>,
     asked: usize,
+    tariff: Box<Tariff>,
 }
 
 type Policy = dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>;
+type Tariff = dyn FnMut(&TariffAsk) -> TariffSaid;
 
 const EPOCH: u64 = 1_767_261_600_000; // 2026-01-01T10:00:00Z
 
@@ -70,6 +74,7 @@ impl Bench {
             hung_up: false,
             policy: Box::new(permit),
             asked: 0,
+            tariff: Box::new(|_| TariffSaid::Offered(Offer::default())),
         };
         bench.link();
         bench
@@ -121,6 +126,9 @@ impl Bench {
             Output::Ask(ask, _) => {
                 self.asked += 1;
                 return (self.policy)(&ask).map(|(d, e)| Input::Decided(d, e));
+            }
+            Output::Price(ask, _) => {
+                return Some(Input::Priced((self.tariff)(&ask), Effects::default()));
             }
             Output::Commit(commit) => {
                 let result = runtime.block_on(self.store.commit(commit));

@@ -22,7 +22,10 @@ pub(crate) mod stage;
 
 use crate::bindings::imports::plugpoint::plugin::log::Level;
 use crate::tokens::Entry;
-use crate::{Ask, Authorizer, Lifecycle, Millis, Purpose, Station, Token, Verdict, lifecycle};
+use crate::{
+    Ask, Authorizer, Bill, Interval, Lifecycle, Millis, Purpose, Station, Tariff, Terms, Token,
+    Verdict, lifecycle,
+};
 
 pub use stage::Stage;
 
@@ -85,6 +88,31 @@ impl<P: Authorizer> Loaded<P> {
     }
 }
 
+impl<P: Tariff> Loaded<P> {
+    /// Asks for terms. A call that fails leaves no state behind.
+    pub fn offer(&mut self, ask: &Ask, account: Option<&str>) -> Result<Option<Terms>, String> {
+        let policy = &self.policy;
+        self.stage.keeping(|| policy.offer(ask, account))
+    }
+
+    /// Asks for the final bill of a session.
+    pub fn price(&mut self, terms: &Terms, zone: &str, used: &[Interval]) -> Result<Bill, String> {
+        self.price_so_far(terms, zone, used, true)
+    }
+
+    /// Asks for a bill. What the call writes to its state is discarded.
+    pub fn price_so_far(
+        &mut self,
+        terms: &Terms,
+        zone: &str,
+        used: &[Interval],
+        closed: bool,
+    ) -> Result<Bill, String> {
+        let policy = &self.policy;
+        self.stage.discarding(|| policy.price(terms, zone, used, closed))
+    }
+}
+
 /// A question from connector 1 of station `CS-1` at [`NEW_YEAR`]. Change what your test is about.
 pub fn ask() -> Ask {
     Ask {
@@ -129,6 +157,12 @@ impl Stage {
     /// Sets the clock.
     pub fn at(mut self, now: Millis) -> Self {
         self.now = now;
+        self
+    }
+
+    /// Makes up a time zone: from when on its local time is how many seconds ahead of UTC. `UTC` is always there.
+    pub fn zone(mut self, name: &str, offsets: &[(Millis, i32)]) -> Self {
+        self.zones.insert(name.to_owned(), offsets.iter().copied().collect());
         self
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::NEW_YEAR;
 use crate::bindings::imports::plugpoint::plugin::log::Level;
+use crate::clock::LocalOffset;
 use crate::tokens::Entry;
 use crate::{HostError, Millis, Station};
 
@@ -19,6 +20,8 @@ pub struct Stage {
     pub(super) stations: BTreeMap<String, Station>,
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) log: Vec<(Level, String)>,
+    /// By name: from when on which offset in seconds. `UTC` needs no entry.
+    pub(super) zones: BTreeMap<String, BTreeMap<Millis, i32>>,
     pub(super) unavailable: bool,
 }
 
@@ -35,6 +38,7 @@ impl Stage {
             stations: BTreeMap::new(),
             state: BTreeMap::new(),
             log: Vec::new(),
+            zones: BTreeMap::new(),
             unavailable: false,
         }
     }
@@ -89,6 +93,18 @@ pub(crate) fn log(level: Level, message: &str) {
 
 pub(crate) fn now() -> Millis {
     on_stage(|stage| stage.now)
+}
+
+pub(crate) fn offset(at: Millis, zone: &str) -> Option<LocalOffset> {
+    if zone == "UTC" {
+        return Some(LocalOffset { seconds: 0, until: None });
+    }
+    on_stage(|stage| {
+        let offsets = stage.zones.get(zone)?;
+        let (_, seconds) = offsets.range(..=at).next_back()?;
+        let until = offsets.range(at + 1..).next().map(|(from, _)| *from);
+        Some(LocalOffset { seconds: *seconds, until })
+    })
 }
 
 pub(crate) fn token(value: &str) -> Result<Option<Entry>, HostError> {

@@ -139,6 +139,10 @@ impl House {
             ended: None,
             state: None,
             sequence: None,
+            course: vec![],
+            terms: None,
+            bill: None,
+            unpriced: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ConnectorView, DecisionView, Timestamp, WattHours};
+use super::{BillView, ConnectorView, DecisionView, TermsView, Timestamp, WattHours};
 use crate::domain::{
     CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading, Place, PluginChange,
     PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
@@ -109,6 +109,23 @@ pub enum EventBody {
         energy_wh: WattHours,
         reason: Option<String>,
     },
+    TermsPinned {
+        session: SessionId,
+        /// `null` when no tariff offered any.
+        terms: Option<TermsView>,
+        /// What went wrong in the tariffs that were asked first.
+        failure: Option<String>,
+    },
+    SessionPriced {
+        session: SessionId,
+        plugin: PluginName,
+        version: String,
+        bill: BillView,
+    },
+    SessionUnpriced {
+        session: SessionId,
+        why: String,
+    },
     OrphanStop {
         transaction: String,
         meter_wh: WattHours,
@@ -201,6 +218,14 @@ impl From<FactBody> for EventBody {
                 let (meter_wh, energy_wh) = (meter.map(WattHours), WattHours(energy));
                 Self::TransactionEnded { session, meter_wh, energy_wh, reason }
             }
+            FactBody::TermsPinned { session, pinned, failure } => {
+                Self::TermsPinned { session, terms: pinned.map(TermsView::from), failure }
+            }
+            FactBody::SessionPriced { session, plugin, version, currency, bill } => {
+                let bill = BillView::of(bill, currency);
+                Self::SessionPriced { session, plugin, version, bill }
+            }
+            FactBody::SessionUnpriced { session, why } => Self::SessionUnpriced { session, why },
             FactBody::OrphanStop { transaction, meter, reason } => {
                 Self::OrphanStop { transaction, meter_wh: WattHours(meter), reason }
             }

@@ -1,6 +1,7 @@
 //! What the admin API says, as types: the server renders them and the command line reads them.
 //! Knows no store and no HTTP. These shapes are a contract with operators; records and facts are not.
 
+mod bill;
 mod change;
 mod command;
 mod event;
@@ -13,6 +14,7 @@ mod token;
 
 use serde::{Deserialize, Serialize};
 
+pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};

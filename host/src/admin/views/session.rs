@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, WattHours};
+use super::{PricedView, TermsView, Timestamp, WattHours};
 use crate::domain::{
     Decision, IdToken, Opinion, Place, PluginName, Pseudonym, Session, SessionId, StationId,
     Verdict,
@@ -46,6 +46,12 @@ pub struct SessionView {
     pub missing_events: Vec<(u32, u32)>,
     /// `null` until a card was shown.
     pub decision: Option<DecisionView>,
+    /// On which terms it charges; `null` without a tariff.
+    pub terms: Option<TermsView>,
+    /// What it costs: so far while it is active, in the end when `closed`.
+    pub price: Option<PricedView>,
+    /// Why there are no terms or no final bill, when something went wrong.
+    pub unpriced: Option<String>,
 }
 
 impl SessionView {
@@ -58,6 +64,8 @@ impl SessionView {
             }
             None => (None, None, None),
         };
+        let currency = session.terms.as_ref().map(|pinned| pinned.terms.currency.clone());
+        let price = session.bill.zip(currency);
         Self {
             id: session.id,
             station: session.station,
@@ -77,6 +85,9 @@ impl SessionView {
             state: session.state,
             missing_events: session.sequence.map(|events| events.missing()).unwrap_or_default(),
             decision: session.decision.map(DecisionView::from),
+            terms: session.terms.map(TermsView::from),
+            price: price.map(|(priced, currency)| PricedView::of(priced, currency)),
+            unpriced: session.unpriced,
         }
     }
 }
