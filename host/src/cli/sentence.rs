@@ -39,7 +39,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             format!("card {card} for {}: {}", purpose.as_str(), decision(said))
         }
         EventBody::TransactionStarted { session, connector, decision: said, .. } => {
-            format!("session {session} started on {connector} with {card}: {}", decision(said))
+            format!(
+                "session {session} started on connector {connector} with {card}: {}",
+                decision(said)
+            )
         }
         EventBody::TransactionEnded { session, energy_wh, reason, .. } => {
             format!("session {session} ended with {}{}", energy_wh.0, because(reason))
@@ -48,10 +51,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             let meter = meter_wh.0;
             format!("stop of the unknown transaction {transaction} at {meter}{}", because(reason))
         }
-        EventBody::MeterValues { connector, session, readings } => {
-            let session = session.map(|id| format!(" of session {id}")).unwrap_or_default();
-            format!("meter {connector}{session}: {}", samples(readings))
-        }
+        EventBody::MeterValues { connector, session, readings } => match session {
+            Some(id) => format!("session {id} meter: {}", samples(readings)),
+            None => format!("connector {connector} meter: {}", samples(readings)),
+        },
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),
         EventBody::PluginChanged { plugin, change, version, digest } => {
