@@ -81,6 +81,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let metrics = metrics_handle()?;
         make_private_directory(&config.data)?;
+        make_private_directory(&config.data.join("store"))?;
+        warn_of_open_directory(&config.data);
         say_how_many_stations_fit();
         let store = Store::open(&config.data)?;
         let key = AdminKey::open_or_create(&config.data)?;
@@ -99,10 +101,6 @@ impl Server {
                 policy_deadline: config.policy_deadline,
             },
         });
-        let unrestored = rollout.restore().await?;
-        for plugin in &unrestored {
-            error!(plugin = %plugin.name, error = %plugin.error, "not running");
-        }
         let mut server = Self {
             stations: config.listen,
             admin: config.admin,
@@ -115,7 +113,11 @@ impl Server {
             tasks: Vec::new(),
         };
         server.keep_metrics(metrics.clone());
-        server.open_admin(rollout, metrics).await?;
+        server.open_admin(rollout.clone(), metrics).await?;
+        // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
+        for plugin in &rollout.restore().await? {
+            error!(plugin = %plugin.name, error = %plugin.error, "not running");
+        }
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }
@@ -227,6 +229,15 @@ fn make_private_directory(path: &Path) -> Result<(), StartError> {
         .mode(0o700)
         .create(path)
         .map_err(|source| StartError::DataDirectory { path: path.to_owned(), source })
+}
+
+fn warn_of_open_directory(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map(|found| found.permissions().mode()).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        warn!("others may look into {path}, where keys and cards are kept: chmod 700 {path}");
+    }
 }
 
 /// One recorder for the process, however many servers a test starts in it.
