@@ -66,6 +66,9 @@ mod tests {
     use super::*;
     use crate::domain::{Millis, MilliwattHours, Sample, SessionId, StationId};
 
+    /// 2023-11-14T22:13:20Z.
+    const T: u64 = 1_700_000_000_000;
+
     fn session() -> Session {
         start(Started {
             id: SessionId::new(7).unwrap(),
@@ -75,7 +78,7 @@ mod tests {
             transaction: "abc".into(),
             token: None,
             decision: None,
-            stamp: Stamp::here(Millis(1_000)),
+            stamp: Stamp::here(Millis(T + 1_000)),
             meter: None,
         })
     }
@@ -90,7 +93,7 @@ mod tests {
             location: None,
             multiplier: None,
         };
-        vec![MeterReading { at: Some(Millis(at)), samples: vec![sample] }]
+        vec![MeterReading { at: Some(Millis(T + at)), samples: vec![sample] }]
     }
 
     fn event<'a>(
@@ -102,7 +105,7 @@ mod tests {
         Event {
             phase,
             number,
-            stamp: Stamp::here(Millis(1_000 * u64::from(number + 1))),
+            stamp: Stamp::here(Millis(T + 1_000 * u64::from(number + 1))),
             place: None,
             state: Some(state),
             readings,
@@ -131,7 +134,7 @@ mod tests {
             }
             assert_eq!(session.energy(), MilliwattHours::from_wh(800), "{order:?}");
             assert_eq!(session.state.as_deref(), Some("Idle"), "{order:?}");
-            assert_eq!(session.started.received, Millis(1_000), "{order:?}");
+            assert_eq!(session.started.received, Millis(T + 1_000), "{order:?}");
             assert_eq!(session.sequence.unwrap().missing(), [], "{order:?}");
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn note_activity(session: &mut Session, activity: Activity, stamp: St
 
 /// A station without a clock at the start has none afterwards: what it reports happened when it reached us.
 fn moment(session: &Session, at: Option<Millis>, stamp: Stamp) -> Millis {
-    at.filter(|_| session.started.clock_ok).unwrap_or(stamp.received)
+    let is_meant = |at: &Millis| session.started.clock_ok && at.is_plausible_at(stamp.received);
+    at.filter(is_meant).unwrap_or(stamp.received)
 }
 
 fn note(session: &mut Session, mark: Mark) {

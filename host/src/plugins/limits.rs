@@ -27,7 +27,7 @@ pub(super) const HANDLES: usize = 16;
 
 /// Keys and values of plugin state, in bytes, and how many a call may touch.
 pub(super) const MAX_KEY: usize = 256;
-pub(super) const MAX_VALUE: usize = 64 << 10;
+pub(super) const MAX_VALUE: usize = crate::domain::MAX_STATE_VALUE;
 pub(super) const MAX_WRITES: usize = 64;
 /// Look-ups of any kind in one call.
 pub(super) const MAX_LOOKUPS: u32 = 64;
@@ -44,8 +44,10 @@ pub(super) const MAX_TEXT: usize = 256;
 /// EVSEs that one permit may name.
 pub(super) const MAX_EVSES: usize = 64;
 
-/// Bytes of the terms that a tariff offers, and of what the driver reads of them.
+/// Bytes of the terms that a tariff offers and of a bill, as JSON: both are kept with the session, in one record.
 pub(super) const MAX_TERMS: usize = 16 << 10;
+pub(super) const MAX_BILL: usize = 12 << 10;
+/// Bytes of what the driver reads of the terms.
 pub(super) const MAX_DRIVER_TEXT: usize = 1024;
 /// Lines of one bill, bytes of a line's kind, and named extras of one line.
 pub(super) const MAX_LINES: usize = 64;

@@ -1,12 +1,15 @@
 //! The hook `tariff` as Rust functions: terms and prices, with what a plugin says held to size and sense.
 
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::bindings::exports::plugpoint::plugin::tariff as wit;
 use super::context::{Call, begin, tidy};
 use super::error::CallError;
 use super::instance::Instance;
-use super::limits::{MAX_DRIVER_TEXT, MAX_EXTRAS, MAX_KIND, MAX_LINES, MAX_TERMS, MAX_TEXT};
+use super::limits::{
+    MAX_BILL, MAX_DRIVER_TEXT, MAX_EXTRAS, MAX_KIND, MAX_LINES, MAX_TERMS, MAX_TEXT,
+};
 use super::plugin::{Plugin, lend};
 use crate::domain::{
     Bill, Currency, Effects, Interval, Line, Micros, Millis, OfferAsk, Pinned, PriceAsk, Terms,
@@ -83,14 +86,19 @@ fn nonsense<T>(what: &str) -> Result<T, CallError> {
 
 fn take_terms(terms: wit::TermsResult) -> Result<Terms, CallError> {
     let wit::TermsResult { id, body, currency, driver_text } = terms;
-    if body.len() > MAX_TERMS {
-        return Err(CallError::Nonsense(format!("terms may have {MAX_TERMS} bytes")));
-    }
     let Ok(currency) = Currency::try_from(currency) else {
         return nonsense("the currency must be three capitals");
     };
     let (id, driver_text) = (tidy(&id, MAX_TEXT, None), tidy(&driver_text, MAX_DRIVER_TEXT, None));
-    Ok(Terms { id, body, currency, driver_text })
+    sized("terms", Terms { id, body, currency, driver_text }, MAX_TERMS)
+}
+
+/// The answer itself, if it can be kept.
+fn sized<T: Serialize>(what: &str, answer: T, most: usize) -> Result<T, CallError> {
+    match serde_json::to_vec(&answer) {
+        Ok(json) if json.len() <= most => Ok(answer),
+        _ => Err(CallError::Nonsense(format!("{what} may have {most} bytes as JSON"))),
+    }
 }
 
 fn take_bill(bill: wit::Bill, currency: &Currency) -> Result<Bill, CallError> {
@@ -102,11 +110,10 @@ fn take_bill(bill: wit::Bill, currency: &Currency) -> Result<Bill, CallError> {
         total_minor: bill.total_minor,
         next_change: bill.next_change.map(Millis),
     };
-    if bill.adds_up(currency) {
-        Ok(bill)
-    } else {
-        nonsense("the total is not what the lines add up to")
+    if !bill.adds_up(currency) {
+        return nonsense("the total is not what the lines add up to");
     }
+    sized("a bill", bill, MAX_BILL)
 }
 
 fn take_line(line: wit::Line) -> Line {
