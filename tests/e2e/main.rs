@@ -15,3 +15,4 @@ mod imports;
 mod independent_client;
 mod kill;
 mod swap;
+mod tariff;
