@@ -79,3 +79,38 @@ fn settings_that_nobody_reads_are_refused() {
     let error = Stage::new().load::<Carnet>(r#"{"a": 1}"#).map(drop).unwrap_err();
     assert!(error.contains("unknown field"), "{error}");
 }
+
+#[test]
+fn a_made_up_zone_jumps_when_the_test_says() {
+    /// Notes the offset of the place that it is asked about.
+    struct Traveller;
+
+    impl Lifecycle for Traveller {
+        type Settings = NoSettings;
+
+        fn configure(_: NoSettings) -> Result<Self, String> {
+            Ok(Self)
+        }
+    }
+
+    impl Authorizer for Traveller {
+        fn authorize(&self, ask: &Ask, _: Purpose, _: &Token) -> Result<Verdict, String> {
+            let offset = clock::offset(ask.at, &ask.station.zone).ok_or("no such zone")?;
+            Ok(Verdict::refuse(format!("{} until {:?}", offset.seconds, offset.until)))
+        }
+    }
+
+    let stage = Stage::new().zone("Moon/Apollo", &[(NEW_YEAR, -60), (NEW_YEAR + 10, 3_600)]);
+    let mut traveller = stage.load::<Traveller>("{}").unwrap();
+    let mut told = |zone: &str, at| {
+        let mut ask = ask();
+        ask.station.zone = zone.to_owned();
+        ask.at = at;
+        traveller.authorize(&ask, "C")
+    };
+    let before = format!("-60 until Some({})", NEW_YEAR + 10);
+    assert_eq!(told("Moon/Apollo", NEW_YEAR + 9), Ok(Verdict::refuse(before)));
+    assert_eq!(told("Moon/Apollo", NEW_YEAR + 10), Ok(Verdict::refuse("3600 until None")));
+    assert_eq!(told("UTC", NEW_YEAR), Ok(Verdict::refuse("0 until None")));
+    assert!(told("Moon/Dark Side", NEW_YEAR).is_err());
+}
