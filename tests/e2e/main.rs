@@ -13,4 +13,5 @@ mod disk;
 mod imports;
 mod independent_client;
 mod kill;
+mod power_cut;
 mod swap;
