@@ -24,8 +24,8 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::store::{Health, OpenError, Store};
-use crate::work::{Presence, Rollout, RolloutError};
+use crate::store::{Health, OpenError, Reserve, Store};
+use crate::work::{FreeSpace, Presence, Rollout, RolloutError};
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
@@ -76,7 +76,12 @@ impl Server {
         let metrics = metrics_handle()?;
         make_private_directory(&config.data)?;
         say_how_many_stations_fit();
+        let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
+        let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
+        // Before the store opens: to open it takes room, too, and the ballast may have to make it.
+        let room = space.look();
         let store = Store::open(&config.data)?;
+        store.set_room(room);
         let key = AdminKey::open_or_create(&config.data)?;
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
@@ -108,6 +113,7 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
+        server.tasks.push(tokio::spawn(space.watch(server.store.clone(), server.stopping.clone())));
         server.open_admin(rollout, metrics).await?;
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)

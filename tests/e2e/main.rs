@@ -10,6 +10,7 @@ mod support;
 
 mod bad_input;
 mod disk;
+mod full_disk;
 mod imports;
 mod independent_client;
 mod kill;

@@ -44,6 +44,8 @@ pub enum CommitError {
     Overloaded,
     #[error("the store has stopped; restart the server, its log says why it stopped")]
     Unavailable,
+    #[error("the disk is almost full; make room on it, then try again")]
+    NoSpace,
     #[error(transparent)]
     Unstorable(#[from] Unstorable),
 }
@@ -196,6 +198,12 @@ impl Commit {
 
     pub fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// Whether the store grows by it. Deleting does not count: what takes room away must not wait for room.
+    pub(super) fn adds(&self) -> bool {
+        let deletes = |write: &Write| matches!(write.change, Change::Delete);
+        !self.facts.is_empty() || !self.writes.iter().all(deletes)
     }
 
     fn write(&mut self, table: Table, key: Vec<u8>, change: Change, expect: Expect) {

@@ -71,6 +71,8 @@ pub enum StoreError {
     SessionsExhausted,
     #[error("the store has more work waiting than it takes; try again shortly")]
     Overloaded,
+    #[error("the disk is almost full; make room on it, then try again")]
+    NoSpace,
     #[error("the store has stopped; restart the server, its log says why it stopped")]
     Unavailable,
 }

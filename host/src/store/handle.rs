@@ -19,6 +19,7 @@ use super::pseudonyms::Pseudonyms;
 use super::records::{self, Record};
 use super::session_ids::SessionIds;
 use super::sled_engine::SledEngine;
+use super::space::Room;
 use super::witness::Witness;
 use super::{OpenError, StoreError};
 
@@ -39,6 +40,8 @@ struct Inner {
     intake: Intake,
     durable: watch::Receiver<Seq>,
     health: watch::Sender<Health>,
+    /// As it was last measured.
+    room: watch::Sender<Room>,
     /// Taken by whoever closes the store.
     committer: Mutex<Option<JoinHandle<()>>>,
     sessions: SessionIds,
@@ -80,6 +83,7 @@ impl Store {
             intake,
             durable,
             health,
+            room: watch::Sender::new(Room::Ample),
             committer: Mutex::new(Some(committer)),
             sessions: SessionIds::default(),
             pseudonyms,
@@ -128,6 +132,7 @@ impl Store {
     ) -> impl Future<Output = Result<Receipt, CommitError>> + Send + 'static + use<> {
         let queued = match &commit.unstorable {
             Some(why) => Err(why.clone().into()),
+            None if !self.room().takes(&commit) => Err(CommitError::NoSpace),
             None => self.inner.intake.queue(commit),
         };
         async move { queued?.await.unwrap_or(Err(CommitError::Unavailable)) }
@@ -150,6 +155,16 @@ impl Store {
 
     pub fn health(&self) -> Health {
         self.inner.health.borrow().clone()
+    }
+
+    /// How much room the disk leaves, as far as the store was told.
+    pub fn room(&self) -> Room {
+        *self.inner.room.borrow()
+    }
+
+    /// For whoever measures the disk: from now on the store takes what fits into that.
+    pub fn set_room(&self, room: Room) {
+        self.inner.room.send_replace(room);
     }
 
     /// For whoever has to act when the store fails.

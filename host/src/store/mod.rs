@@ -21,6 +21,7 @@ mod pseudonyms;
 mod records;
 mod session_ids;
 mod sled_engine;
+mod space;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -36,3 +37,4 @@ pub use memory_engine::MemoryEngine;
 pub use records::{
     LastSeen, OpenSession, PluginRecord, Record, SeenStart, StationSession, TokenName,
 };
+pub use space::{Reserve, Room};

@@ -25,6 +25,7 @@ pub enum Code {
     PluginRefused,
     ChangedMeanwhile,
     TooMuchAtOnce,
+    DiskFull,
     Unavailable,
     Internal,
 }
@@ -60,6 +61,7 @@ impl Code {
             Self::PluginRefused => ("plugin-refused", 422),
             Self::ChangedMeanwhile => ("changed-meanwhile", 409),
             Self::TooMuchAtOnce => ("too-much-at-once", 429),
+            Self::DiskFull => ("disk-full", 507),
             Self::Unavailable => ("unavailable", 503),
             Self::Internal => ("internal", 500),
         }
