@@ -18,6 +18,8 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 STAMPS := target/stamps
 PLUGPOINT := target/debug/plugpoint
 GUESTS := target/guests
+# All guests share it: the standard library is compiled once.
+GUEST_CACHE := target/guest-build
 STEP := .ci/step
 
 # A folder with a plugin.toml becomes target/guests/<folder>.wasm.
@@ -31,7 +33,7 @@ help:
 
 demo: build $(STAMPS)/guest-compiler
 	@mkdir -p $(GUESTS)
-	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT) plugin build plugins/rfid-list -o $(GUESTS)/rfid-list.wasm
+	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
 	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm $(if $(DURATION),--duration $(DURATION))
 
 test: check-format check-lints guests check-plugins check-host check-deps
@@ -43,10 +45,10 @@ build: $(STAMPS)/cc
 guests: build $(STAMPS)/guest-compiler
 	@mkdir -p $(GUESTS)
 	@for dir in $(GUEST_DIRS); do \
-	    $(STEP) "Building the guest $$dir" $(PLUGPOINT) plugin build "$$dir" -o "$(GUESTS)/$$(basename "$$dir").wasm"; \
+	    $(STEP) "Building the guest $$dir" $(PLUGPOINT) plugin build "$$dir" --target-dir $(GUEST_CACHE) -o "$(GUESTS)/$$(basename "$$dir").wasm"; \
 	done
 	@$(STEP) "Building rfid-list once more, as another version" \
-	    $(PLUGPOINT) plugin build plugins/rfid-list --version 0.2.0 -o $(GUESTS)/rfid-list-2.wasm
+	    $(PLUGPOINT) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) --version 0.2.0 -o $(GUESTS)/rfid-list-2.wasm
 
 check-format:
 	@$(STEP) "Formatting" cargo fmt --all --check

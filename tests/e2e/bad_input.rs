@@ -8,8 +8,7 @@ use plugpoint::sim::Event;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Fleet, Reply, Server, Socket, connect, handshake, profile};
-use crate::tell;
+use crate::support::{Fleet, Reply, Server, Socket, connect, handshake, insist, profile};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -92,7 +91,7 @@ async fn bad_input_gets_a_clear_answer_and_disturbs_nobody() {
 
     bystanders.listen(Duration::from_millis(500)).await;
     bystanders.wind_down(PATIENCE).await;
-    tell!("the bystander {}", bystanders.summary());
+    println!("the bystander {}", bystanders.summary());
     let disturbed = bystanders.count(|event| {
         matches!(
             event,
@@ -114,7 +113,7 @@ async fn send_and_check(server: &Server, name: &str, message: Message, due: Due)
     let mut socket = connect(server.stations, &station).await;
     socket.say(message).await;
     let reply = socket.hear().await;
-    tell!("{name}: {}", short(&reply));
+    println!("{name}: {}", short(&reply));
     match due {
         Due::Error(id, code) => {
             let Reply::Error { id: got_id, code: got, description } = reply else {
@@ -169,19 +168,19 @@ async fn wrong_handshakes(server: &Server) {
     for (station, login) in logins {
         let path = format!("/ocpp/{station}");
         let status = handshake(server.stations, &path, ocpp, login).await.err();
-        tell!("{station}: HTTP {status:?}");
+        println!("{station}: HTTP {status:?}");
         assert_eq!(status, Some(401), "{station}");
         assert_logged(server, station).await;
     }
 
-    let path = "/ocpp/BAD-subprotocol";
     for offered in [None, Some("ocpp9.9")] {
-        let mut socket = match handshake(server.stations, path, offered, None).await {
-            Ok(socket) => socket,
-            // The client library of this test refuses a handshake in which its offer was not taken up.
-            Err(status) => panic!("{offered:?}: HTTP {status}"),
-        };
-        assert_eq!(socket.hear().await, Reply::Closed(Some(1002)), "{offered:?}");
+        let path = "/ocpp/BAD-subprotocol";
+        let (head, mut socket) = insist(server.stations, path, offered).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(!head.to_ascii_lowercase().contains("sec-websocket-protocol"), "{head}");
+        let reply = socket.hear().await;
+        println!("subprotocol {offered:?}: {}", short(&reply));
+        assert_eq!(reply, Reply::Closed(Some(1002)), "{offered:?}");
     }
     assert_logged(server, "BAD-subprotocol").await;
 
@@ -207,7 +206,7 @@ async fn hasty_station(server: &Server) {
         assert!(answers.insert(id, refused).is_none(), "answered twice");
     }
     let refused = answers.values().flatten().collect::<Vec<_>>();
-    tell!(
+    println!(
         "{HASTY_CALLS} calls at once: {} answered, {} refused",
         HASTY_CALLS - refused.len(),
         refused.len()

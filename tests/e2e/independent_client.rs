@@ -8,7 +8,6 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
 
 use crate::support::{PASSWORD, Server, target_dir};
-use crate::tell;
 
 const STATION: &str = "PY-1";
 const GOOD: &str = "04E1D2C3B4A5";
@@ -24,7 +23,7 @@ impl Transcript {
     async fn step(&mut self, wanted: &str) -> Value {
         let line = tokio::time::timeout(STEP_WITHIN, self.0.next_line()).await.unwrap().unwrap();
         let line = line.unwrap_or_else(|| panic!("the client ended before the step '{wanted}'"));
-        tell!("client: {line}");
+        println!("client: {line}");
         let step: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(step["step"], wanted, "{line}");
         step
@@ -61,7 +60,8 @@ async fn an_independent_client_charges_from_boot_to_remote_stop() {
     assert_eq!(start["status"], "Accepted");
     transcript.step("meter values").await;
     let stop = transcript.step("stop").await;
-    assert_eq!(stop["status"], "Accepted");
+    // `idTagInfo` may be left out of the answer to a stop (OCPP 1.6 §6.52); it must not be a refusal.
+    assert!(stop["status"].is_null() || stop["status"] == "Accepted", "{stop}");
 
     transcript.step("ready for remote start").await;
     let order = json!({ "idTag": GOOD, "connectorId": 1 });
@@ -98,7 +98,7 @@ async fn an_independent_client_charges_from_boot_to_remote_stop() {
 }
 
 fn check_session(session: &Value, times: (&Value, &Value), meter: (i64, i64), reason: &str) {
-    tell!("session: {session}");
+    println!("session: {session}");
     assert_eq!(session["station"], STATION);
     assert_eq!(session["connector"], 1);
     assert_eq!(session["token"], GOOD);

@@ -8,7 +8,6 @@ use plugpoint::sim::{Event, Profile};
 use serde_json::{Value, json};
 
 use crate::support::{Fleet, Reply, Server, Start, connect, guest, profile};
-use crate::tell;
 
 /// SIGKILLs.
 const ROUNDS: u64 = 20;
@@ -58,13 +57,13 @@ async fn what_was_acknowledged_survives_twenty_kills_and_is_there_once() {
         let again = start_once(&server, "b", &doubt).await;
         assert_eq!(first, again, "round {round}: the same start got another transaction id");
         stop_once(&server, again, &doubt).await;
-        tell!(
+        println!(
             "round {round}: start {first} was answered {again} when repeated; {}",
             fleet.summary()
         );
     }
     fleet.wind_down(PATIENCE).await;
-    tell!("after {ROUNDS} kills: {}", fleet.summary());
+    println!("after {ROUNDS} kills: {}", fleet.summary());
 
     let api = server.api();
     let sessions = api.all("sessions", "").await;

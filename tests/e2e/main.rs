@@ -4,6 +4,7 @@
 //! Every story starts the real binary on loopback with a data folder of its own. Policies come from `target/guests`,
 //! which `make test` (or `make guests`) fills.
 
+#![expect(clippy::print_stdout, reason = "a story tells what it sees; shown when it fails")]
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod support;

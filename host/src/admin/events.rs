@@ -162,9 +162,8 @@ fn view(store: &Store, logged: LoggedFact) -> Result<EventView, Problem> {
 
 fn pseudonym(body: &FactBody) -> Option<&Pseudonym> {
     match body {
-        FactBody::AuthorizeAsked { token, .. } | FactBody::TransactionStarted { token, .. } => {
-            Some(token)
-        }
+        FactBody::AuthorizeAsked { token, .. } => Some(token),
+        FactBody::TransactionStarted { token, .. } => token.as_ref(),
         _ => None,
     }
 }

@@ -103,6 +103,7 @@ impl From<CommitError> for Problem {
 
 impl From<CommandFailure> for Problem {
     fn from(failure: CommandFailure) -> Self {
+        let is_unknown_action = failure.is_unknown_action();
         match failure {
             CommandFailure::Offline => Self::new(
                 Code::StationOffline,
@@ -135,10 +136,15 @@ impl From<CommandFailure> for Problem {
                 problem.body.details = Some(details);
                 problem
             }
-            CommandFailure::Invalid(fault) => Self::new(
+            CommandFailure::Invalid(fault) if is_unknown_action => Self::new(
                 Code::UnknownAction,
                 fault.description,
                 "spell it as OCPP does, for example RemoteStartTransaction",
+            ),
+            CommandFailure::Invalid(fault) => Self::new(
+                Code::BadRequest,
+                format!("payload: {}", fault.description),
+                "correct the payload; nothing was sent",
             ),
             CommandFailure::ShuttingDown => {
                 Self::new(Code::Unavailable, "the server is stopping", "repeat when it is back")

@@ -115,7 +115,7 @@ fn open_ids(
     let after = match after {
         Some(id) => {
             let session = store.read::<Session>(&id)?.ok_or_else(|| not_found(id))?.value;
-            Some((session.station, session.connector, id))
+            Some((session.station, session.place, id))
         }
         None => None,
     };
@@ -132,6 +132,9 @@ fn not_found(id: SessionId) -> Problem {
 }
 
 fn view(store: &Store, session: Session) -> Result<SessionView, Problem> {
-    let name = store.read::<TokenName>(&session.token)?;
+    let name = match &session.token {
+        Some(token) => store.read::<TokenName>(token)?,
+        None => None,
+    };
     Ok(SessionView::of(session, name.map(|name| name.value.token)))
 }

@@ -2,13 +2,15 @@
 //!
 //! Every step takes what was reported and gives what is now true. Whoever calls keeps the result.
 
+mod event;
 mod register;
 
+pub use event::{Event, take_event};
 pub use register::newest_register;
 
 use crate::domain::{
-    ConnectorId, Decision, Ending, MeterReading, MilliwattHours, Pseudonym, Session, SessionId,
-    Stamp, StationId,
+    Decision, Ending, MeterReading, MilliwattHours, Place, Pseudonym, Session, SessionId, Stamp,
+    StationId,
 };
 
 /// A reported start, with what the policies said of it.
@@ -16,13 +18,13 @@ use crate::domain::{
 pub struct Started {
     pub id: SessionId,
     pub station: StationId,
-    pub connector: ConnectorId,
+    pub place: Place,
     pub protocol: &'static str,
     pub transaction: String,
-    pub token: Pseudonym,
-    pub decision: Decision,
+    pub token: Option<Pseudonym>,
+    pub decision: Option<Decision>,
     pub stamp: Stamp,
-    pub meter: MilliwattHours,
+    pub meter: Option<MilliwattHours>,
 }
 
 /// A start is always a session, permitted or not: the station reports what happened.
@@ -30,7 +32,7 @@ pub fn start(report: Started) -> Session {
     Session {
         id: report.id,
         station: report.station,
-        connector: report.connector,
+        place: report.place,
         protocol: report.protocol.to_owned(),
         transaction: report.transaction,
         token: report.token,
@@ -39,6 +41,8 @@ pub fn start(report: Started) -> Session {
         meter_start: report.meter,
         last_reading: None,
         ended: None,
+        state: None,
+        sequence: None,
     }
 }
 
@@ -82,18 +86,18 @@ mod tests {
         start(Started {
             id: SessionId::new(7).unwrap(),
             station: StationId::new("CS1").unwrap(),
-            connector: ConnectorId(1),
+            place: Place::connector(1),
             protocol: "ocpp1.6",
             transaction: "7".into(),
-            token: Pseudonym("p".into()),
-            decision: Decision {
+            token: Some(Pseudonym("p".into())),
+            decision: Some(Decision {
                 verdict: Verdict::Permit(Default::default()),
                 decided_by: None,
                 why: String::new(),
                 opinions: vec![],
-            },
+            }),
             stamp: Stamp::here(Millis(1_000)),
-            meter: MilliwattHours::from_wh(100),
+            meter: Some(MilliwattHours::from_wh(100)),
         })
     }
 
@@ -105,13 +109,14 @@ mod tests {
             phase: None,
             context: None,
             location: None,
+            multiplier: None,
         };
         MeterReading { at: Some(Millis(at)), samples: vec![sample] }
     }
 
     fn ending(wh: i64) -> Ending {
         let stamp = Stamp::here(Millis(9_000));
-        Ending { stamp, meter_stop: MilliwattHours::from_wh(wh), reason: None, token: None }
+        Ending { stamp, meter_stop: Some(MilliwattHours::from_wh(wh)), reason: None, token: None }
     }
 
     #[test]

@@ -5,6 +5,19 @@ use crate::domain::{MeterReading, Millis, MilliwattHours, Sample};
 /// The measurand that bills are made of, and the default where a sample names none (OCPP 1.6 §7.31).
 const ENERGY_REGISTER: &str = "Energy.Active.Import.Register";
 
+/// More digits than any register has, in milliwatt-hours.
+const MAX_DIGITS: usize = 24;
+
+/// What a sample says of when it was taken (OCPP 1.6 `ReadingContext`, 2.x `ReadingContextEnumType`).
+pub(super) const AT_BEGIN: &str = "Transaction.Begin";
+pub(super) const AT_END: &str = "Transaction.End";
+
+/// The register at a moment that the station names, for example [`AT_BEGIN`].
+pub(super) fn register_at(readings: &[MeterReading], context: &str) -> Option<MilliwattHours> {
+    let samples = readings.iter().flat_map(|reading| &reading.samples);
+    samples.filter(|sample| sample.context.as_deref() == Some(context)).find_map(register)
+}
+
 /// The newest value of the import register over all phases, with its time if the station gave one.
 pub fn newest_register(readings: &[MeterReading]) -> Option<(Option<Millis>, MilliwattHours)> {
     let registers = readings.iter().filter_map(|reading| {
@@ -23,23 +36,31 @@ fn register(sample: &Sample) -> Option<MilliwattHours> {
         "kWh" => 6,
         _ => return None,
     };
-    scaled(&sample.value, decimals).map(MilliwattHours)
+    scaled(&sample.value, sample.multiplier.unwrap_or(0).checked_add(decimals)?).map(MilliwattHours)
 }
 
-/// A decimal number times 10^`decimals`, further digits cut off. Exact: a register of 2^53 does not fit a float.
-fn scaled(text: &str, decimals: usize) -> Option<i64> {
+/// A decimal number times 10^`shift`, further digits cut off. Exact: a register of 2^53 does not fit a float.
+fn scaled(text: &str, shift: i32) -> Option<i64> {
     let text = text.trim();
-    let (negative, digits) = match text.strip_prefix('-') {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (negative, digits) = match mantissa.strip_prefix('-') {
         Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
         return None;
     }
-    let kept = fraction.get(..decimals.min(fraction.len()))?;
-    let number: i64 = format!("{whole}{kept:0<decimals$}").parse().ok()?;
+    // Where the decimal point lands in the digits written without one.
+    let point = i64::from(shift) + exponent.parse::<i16>().map(i64::from).ok()?;
+    let point = usize::try_from(i64::try_from(whole.len()).ok()? + point).unwrap_or(0);
+    if point > MAX_DIGITS {
+        return (whole.bytes().chain(fraction.bytes()).all(|b| b == b'0')).then_some(0);
+    }
+    let digits = whole.chars().chain(fraction.chars()).chain(std::iter::repeat('0'));
+    let number = digits.take(point).collect::<String>();
+    let number: i64 = if number.is_empty() { 0 } else { number.parse().ok()? };
     Some(if negative { -number } else { number })
 }
 
@@ -60,23 +81,29 @@ mod tests {
             phase: phase.map(Into::into),
             context: None,
             location: None,
+            multiplier: None,
         }
     }
 
     #[test]
     fn values_are_scaled_without_a_float() {
-        for (text, decimals, value) in [
+        for (text, shift, value) in [
             ("1200", 3, Some(1_200_000)),
             ("1.2345", 3, Some(1_234)),
             ("12.5", 6, Some(12_500_000)),
             ("-3", 3, Some(-3_000)),
             ("9007199254740.993", 3, Some(9_007_199_254_740_993)),
             ("", 3, None),
-            ("1e3", 3, None),
+            ("1e3", 3, Some(1_000_000)),
+            ("1.5E-1", 3, Some(150)),
+            ("7", -2, Some(0)),
+            ("1234", -2, Some(12)),
+            ("1e300", 3, None),
+            ("0e300", 3, Some(0)),
             (".5", 3, None),
             ("99999999999999999999", 3, None),
         ] {
-            assert_eq!(scaled(text, decimals), value, "{text}");
+            assert_eq!(scaled(text, shift), value, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -174,16 +174,11 @@ impl Client {
             return Ok(response);
         }
         let text = response.bytes().await.unwrap_or_default();
-        let Ok(ErrorBody { mut error }) = serde_json::from_slice(&text) else {
+        let Ok(ErrorBody { error }) = serde_json::from_slice(&text) else {
             let message = format!("{} answered with {status}, not as Plugpoint does", self.base);
             let next = "check that PLUGPOINT_URL is the admin address of a Plugpoint server";
             return Err(Failure::new("unreadable-answer", message, next).into());
         };
-        if status == StatusCode::UNAUTHORIZED {
-            error.next = format!(
-                "the key is in {KEY_FILE} in the server's data folder: pass --data DIR, or set {KEY_VARIABLE}"
-            );
-        }
         Err(Failure::from_server(error).into())
     }
 

@@ -85,6 +85,10 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     let events = screen::follow(&client, said.clone()).await?;
     let cast = Cast::new(args.stations)?;
     cast.set_up(&client, args.plugin.as_deref()).await?;
+    if let Some(session) = cast.newest_session(&client).await? {
+        output
+            .line(&format!("-- the records go up to session {session}: going on from there --"))?;
+    }
 
     let (reporter, reports) = mpsc::channel(WAITING_LINES);
     let endpoint: Endpoint = format!("ws://{}/ocpp", server.stations).parse()?;

@@ -10,6 +10,27 @@ pub(super) const UNREACHABLE: &str = "unreachable";
 pub(super) const NO_ANSWER: &str = "no-answer";
 pub(super) const CUT_OFF: &str = "cut-off";
 
+/// What the API says in terms of requests, in terms of commands.
+const NEXT: &[(Code, &str)] = &[
+    (
+        Code::Unauthorized,
+        "the key is in admin.key in the server's data folder: pass --data DIR, or set PLUGPOINT_KEY",
+    ),
+    (
+        Code::StationNotFound,
+        "see `plugpoint station list`; `plugpoint station set ID` makes one known",
+    ),
+    (Code::StationOffline, "wait until it is online; `plugpoint events tail` shows when"),
+    (
+        Code::StationTimedOut,
+        "look at what it reports with `plugpoint events tail`, or repeat with a longer --timeout",
+    ),
+    (Code::SessionNotFound, "see `plugpoint session list`"),
+    (Code::TokenNotFound, "see `plugpoint token list`; `plugpoint token set CARD` makes one known"),
+    (Code::PluginNotFound, "see `plugpoint plugin list`; `plugpoint plugin load FILE` loads one"),
+    (Code::NothingToRollBack, "load the version that you want with `plugpoint plugin load FILE`"),
+];
+
 /// A failure with the step that helps. Everything else that goes wrong is a plain [`anyhow::Error`].
 #[derive(Debug, thiserror::Error)]
 #[error("{}", view.message)]
@@ -36,8 +57,11 @@ impl Failure {
         Self { usage: true, ..Self::new("usage", message, next) }
     }
 
-    /// In the server's words.
-    pub(super) fn from_server(view: ErrorView) -> Self {
+    /// In the server's words, but for what to do next where a command does it.
+    pub(super) fn from_server(mut view: ErrorView) -> Self {
+        if let Some((_, next)) = NEXT.iter().find(|(code, _)| code.as_str() == view.code) {
+            (*next).clone_into(&mut view.next);
+        }
         Self { view, usage: false }
     }
 

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::table::{Table, or_nothing};
 use crate::admin::views::{PluginLoad, PluginView, PluginsPage, RunningView};
 use crate::domain::PluginName;
-use crate::plugins::{Inspection, MAX_COMPONENT, inspect};
+use crate::plugins::{Inspection, MAX_COMPONENT, Packed, inspect, pack};
 
 /// How long a load may take: compiling a large guest on a small machine takes minutes.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -25,8 +25,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How often a load that takes long says that it is still under way.
 const STILL: Duration = Duration::from_secs(5);
 
-/// Longest settings file that is read, in bytes; the server keeps less.
-const MAX_SETTINGS_FILE: u64 = 1 << 20;
+/// Longest settings or manifest file that is read, in bytes; the server keeps less.
+const MAX_TEXT_FILE: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PluginArgs {
@@ -39,9 +39,24 @@ enum PluginCommand {
     /// Compile a Rust plugin into one file
     Build(BuildArgs),
     /// Show what a plugin file is and what it asks for, without running any of it
-    Inspect { file: PathBuf },
+    Inspect {
+        /// Plugin file
+        file: PathBuf,
+    },
+    /// Make one plugin file of a compiled guest and its manifest
+    Pack {
+        /// Core module built against wit/, or a component without a manifest
+        guest: PathBuf,
+        /// Its plugin.toml
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+        /// File to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Load a plugin into a running server, or swap the version that runs for this one
     Load {
+        /// Plugin file, as `plugpoint plugin build` writes it
         file: PathBuf,
         /// Name to run it under; its own when left out
         #[arg(long)]
@@ -59,12 +74,14 @@ enum PluginCommand {
     },
     /// Go back to the version that ran before; twice returns to this one
     Rollback {
+        /// Name under which it was loaded
         name: PluginName,
         #[command(flatten)]
         reach: Reach,
     },
     /// Stop asking a plugin; what it has stored stays
     Unload {
+        /// Name under which it was loaded
         name: PluginName,
         #[command(flatten)]
         reach: Reach,
@@ -93,6 +110,11 @@ pub(super) async fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> 
             let inspection = inspected(&file, &read(&file, MAX_COMPONENT as u64)?)?;
             output.show(&inspection, details)
         }
+        PluginCommand::Pack { guest, manifest, output: to } => {
+            let guest = read(&guest, MAX_COMPONENT as u64)?;
+            let manifest = read(&manifest, MAX_TEXT_FILE)?;
+            write(&pack(&guest, &String::from_utf8(manifest)?.parse()?)?, &to, output)
+        }
         PluginCommand::Load { file, name, settings, reach } => {
             load(&reach.client()?, &file, name, settings.as_deref(), output).await
         }
@@ -117,11 +139,15 @@ pub(super) async fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> 
 fn build(args: BuildArgs, output: Output) -> anyhow::Result<()> {
     let wanted = GuestBuild { dir: args.dir, target_dir: args.target_dir, version: args.version };
     let packed = guest::build(&wanted, |step| output.progress(step))?;
-    std::fs::write(&args.output, &packed.wasm).map_err(|error| {
-        let message = format!("cannot write {}: {error}", args.output.display());
+    write(&packed, &args.output, output)
+}
+
+fn write(packed: &Packed, to: &Path, output: Output) -> anyhow::Result<()> {
+    std::fs::write(to, &packed.wasm).map_err(|error| {
+        let message = format!("cannot write {}: {error}", to.display());
         Failure::new("unwritable", message, "name a file in a folder that exists")
     })?;
-    output.progress(&format!("wrote {}", args.output.display()));
+    output.progress(&format!("wrote {}", to.display()));
     output.show(&packed.inspection, details)
 }
 
@@ -187,7 +213,7 @@ fn inspected(file: &Path, component: &[u8]) -> anyhow::Result<Inspection> {
 }
 
 fn read_settings(path: &Path) -> anyhow::Result<Box<RawValue>> {
-    serde_json::from_slice(&read(path, MAX_SETTINGS_FILE)?).map_err(|error| {
+    serde_json::from_slice(&read(path, MAX_TEXT_FILE)?).map_err(|error| {
         let message = format!("{} is not JSON: {error}", path.display());
         Failure::usage(message, "settings are one JSON object").into()
     })

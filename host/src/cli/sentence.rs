@@ -2,7 +2,7 @@
 
 use super::table::visible;
 use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
-use crate::domain::{CommandOutcome, PluginChange};
+use crate::domain::{CommandOutcome, Place, PluginChange};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
 const MAX_SAMPLES: usize = 3;
@@ -33,13 +33,22 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::ConnectorStatus(state) => {
             let error = state.error.as_ref().map(|error| format!(", {error}"));
-            format!("connector {} {}{}", state.connector, state.status, error.unwrap_or_default())
+            format!("connector {} {}{}", state.place(), state.status, error.unwrap_or_default())
         }
         EventBody::AuthorizeAsked { purpose, decision: said, .. } => {
             format!("card {card} for {}: {}", purpose.as_str(), decision(said))
         }
-        EventBody::TransactionStarted { session, connector, decision: said, .. } => {
-            format!("session {session} started on {connector} with {card}: {}", decision(said))
+        EventBody::TransactionStarted {
+            session, evse, connector, token, decision: said, ..
+        } => {
+            let place = Place { evse: *evse, connector: *connector };
+            let card = token.as_ref().map(|_| format!(" with {card}")).unwrap_or_default();
+            let said = said.as_ref().map(|said| format!(": {}", decision(said)));
+            format!("session {session} started on {place}{card}{}", said.unwrap_or_default())
+        }
+        EventBody::TransactionUpdated { session, trigger, state } => {
+            let state = state.as_ref().map(|state| format!(", {state}")).unwrap_or_default();
+            format!("session {session}: {trigger}{state}")
         }
         EventBody::TransactionEnded { session, energy_wh, reason, .. } => {
             format!("session {session} ended with {}{}", energy_wh.0, because(reason))
@@ -48,9 +57,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             let meter = meter_wh.0;
             format!("stop of the unknown transaction {transaction} at {meter}{}", because(reason))
         }
-        EventBody::MeterValues { connector, session, readings } => {
+        EventBody::MeterValues { evse, connector, session, readings } => {
+            let place = Place { evse: *evse, connector: *connector };
             let session = session.map(|id| format!(" of session {id}")).unwrap_or_default();
-            format!("meter {connector}{session}: {}", samples(readings))
+            format!("meter {place}{session}: {}", samples(readings))
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),
@@ -87,16 +97,9 @@ fn samples(readings: &[ReadingView]) -> String {
     shown.join(", ")
 }
 
-/// Who decided what, and why.
-pub(super) fn decision(decision: &DecisionView) -> String {
-    let verdict = verdict(decision.verdict);
-    let reason = decision.reason.as_ref().map(|reason| format!(" as {reason}"));
-    let by = match (&decision.decided_by, &decision.version) {
-        (Some(plugin), Some(version)) => format!("{plugin} {version}"),
-        (Some(plugin), None) => plugin.to_string(),
-        (None, _) => "default".to_owned(),
-    };
-    format!("{verdict}{} by {by} ({})", reason.unwrap_or_default(), decision.why)
+/// Who decided what, and why: the policies say all of it in one sentence.
+fn decision(decision: &DecisionView) -> &str {
+    &decision.why
 }
 
 pub(super) fn verdict(verdict: VerdictView) -> &'static str {

@@ -30,7 +30,10 @@ enum SessionCommand {
         page: Page,
     },
     /// Show one session and every plugin's opinion of it
-    Show { id: SessionId },
+    Show {
+        /// The session's number
+        id: SessionId,
+    },
 }
 
 pub(super) async fn run(args: SessionArgs, output: Output) -> anyhow::Result<()> {
@@ -65,16 +68,17 @@ fn table(sessions: &[SessionView]) -> String {
         "BY",
     ]);
     for session in sessions {
+        let decision = session.decision.as_ref();
         table.row(vec![
             session.id.to_string(),
             session.station.to_string(),
-            session.connector.to_string(),
+            session.place().to_string(),
             card(session),
             session.started.to_string(),
             session.ended.map_or_else(|| "charging".to_owned(), |time| time.to_string()),
             kwh(session.energy_wh),
-            sentence::verdict(session.decision.verdict).to_owned(),
-            or_nothing(session.decision.decided_by.as_ref()),
+            or_nothing(decision.map(|decision| sentence::verdict(decision.verdict))),
+            or_nothing(decision.and_then(|decision| decision.decided_by.as_ref())),
         ]);
     }
     if table.is_empty() { "no sessions\n".to_owned() } else { table.render() }
@@ -90,21 +94,26 @@ fn kwh(energy: WattHours) -> String {
 }
 
 fn details(session: &SessionView) -> String {
-    let decision = &session.decision;
     let mut table = Table::new(&["SESSION", &session.id.to_string()]);
     let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
     row("station", session.station.to_string());
-    row("connector", session.connector.to_string());
+    row("connector", session.place().to_string());
     row("protocol", session.protocol.clone());
     row("transaction", session.transaction.clone());
     row("card", card(session));
     row("started", session.started.to_string());
     row("ended", session.ended.map_or_else(|| "still charging".to_owned(), |t| t.to_string()));
     row("reason", or_nothing(session.reason.as_ref()));
-    row("meter at start", session.meter_start_wh.0.to_string());
+    row("meter at start", or_nothing(session.meter_start_wh.map(|meter| meter.0)));
     row("meter at end", or_nothing(session.meter_stop_wh.map(|meter| meter.0)));
     row("energy", session.energy_wh.0.to_string());
-    row("decision", sentence::decision(decision));
+    row("state", or_nothing(session.state.as_ref()));
+    for (first, last) in &session.missing_events {
+        row("missing", format!("events {first} to {last}"));
+    }
+    let Some(decision) = &session.decision else { return table.render() };
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("decision", decision.why.clone());
     row("account", or_nothing(decision.account.as_ref()));
     row("group", or_nothing(decision.group.as_ref()));
     for opinion in &decision.opinions {

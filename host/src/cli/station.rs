@@ -1,6 +1,6 @@
 //! `plugpoint station …`: look at stations, set them up, call them.
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, IsTerminal, Read};
 use std::time::Duration;
 
 use base64::Engine;
@@ -42,11 +42,15 @@ enum StationCommand {
     /// List stations
     List(Page),
     /// Show one station with its connectors
-    Show { id: StationId },
+    Show {
+        /// The station's id, the last part of the address it connects to
+        id: StationId,
+    },
     /// Make a station known, or change what is said of it; what is not named stays
     Set(SetArgs),
     /// Set the Basic password of a station, read from the first line of standard input
     Password {
+        /// The station's id
         id: StationId,
         /// Make a password and print it
         #[arg(long)]
@@ -58,6 +62,7 @@ enum StationCommand {
 
 #[derive(Debug, clap::Args)]
 struct SetArgs {
+    /// The station's id
     id: StationId,
     /// IANA time zone, such as Europe/Berlin; empty for none
     #[arg(long)]
@@ -75,6 +80,7 @@ struct SetArgs {
 
 #[derive(Debug, clap::Args)]
 struct CallArgs {
+    /// The station's id
     id: StationId,
     /// OCPP action, such as RemoteStartTransaction
     action: String,
@@ -159,7 +165,9 @@ fn make_password() -> anyhow::Result<String> {
 }
 
 fn read_password(output: Output) -> anyhow::Result<String> {
-    output.progress("password, then Enter:");
+    if std::io::stdin().is_terminal() {
+        output.progress("password, then Enter:");
+    }
     let mut line = String::new();
     std::io::stdin().lock().take(1024).read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']);
@@ -200,9 +208,9 @@ fn table(stations: &[StationView]) -> String {
         "LAST SEEN",
     ]);
     for station in stations {
-        let connectors = station.connectors.iter().filter(|state| state.connector.0 > 0);
+        let connectors = station.connectors.iter().filter(|state| state.place().is_outlet());
         let states: Vec<_> =
-            connectors.map(|state| format!("{} {}", state.connector, state.status)).collect();
+            connectors.map(|state| format!("{} {}", state.place(), state.status)).collect();
         table.row(vec![
             station.id.to_string(),
             if station.online { "yes" } else { "no" }.to_owned(),
@@ -236,7 +244,7 @@ fn details(station: &StationView) -> String {
         let error = state.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default();
         let info = state.info.as_ref().map(|info| format!(" ({info})")).unwrap_or_default();
         row(
-            &format!("connector {}", state.connector),
+            &format!("connector {}", state.place()),
             format!("{}{error}{info} since {}", state.status, state.at),
         );
     }

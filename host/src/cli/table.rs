@@ -51,8 +51,9 @@ impl Table {
     fn column(&self, n: usize) -> Column {
         let cells = || self.rows.iter().map(|row| row[n].as_str());
         let width = cells().chain([self.headings[n].as_str()]).map(|cell| cell.chars().count());
-        let number = |cell: &str| cell == NOTHING || cell.parse::<f64>().is_ok();
-        Column { width: width.max().unwrap_or(0), right: !self.is_empty() && cells().all(number) }
+        let number = |cell: &str| cell.parse::<f64>().is_ok();
+        let right = cells().any(number) && cells().all(|cell| cell == NOTHING || number(cell));
+        Column { width: width.max().unwrap_or(0), right }
     }
 }
 

@@ -32,6 +32,7 @@ const COMMAND_LINES: &[&str] = &[
     "events tail --after 0 --no-follow --limit 10 --json",
     "plugin build dir -o file.wasm",
     "plugin inspect file.wasm",
+    "plugin pack guest.wasm --manifest plugin.toml -o file.wasm",
     "plugin load file.wasm --name cards --settings settings.json --data d",
     "plugin list",
     "plugin rollback cards",
@@ -162,13 +163,13 @@ fn event(kind: &str, data: serde_json::Value) -> EventView {
 fn an_event_is_one_line_that_a_person_can_read() {
     let decision = json!({
         "verdict": "refuse", "reason": "blocked", "decided_by": "rfid-list", "version": "0.1.0",
-        "why": "on the operator's list", "account": null, "group": null, "opinions": [],
+        "why": "rfid-list 0.1.0 refused it: blocked", "account": null, "group": null, "opinions": [],
     });
     let asked = json!({ "token": "ab12", "purpose": "authorize", "decision": decision });
     assert_eq!(
         sentence::line(&event("authorize-asked", asked)),
-        "10:20:30.400 #42     CS1          card …C4D5 for authorize: refused as blocked by \
-         rfid-list 0.1.0 (on the operator's list)"
+        "10:20:30.400 #42     CS1          card …C4D5 for authorize: rfid-list 0.1.0 refused it: \
+         blocked"
     );
     let ended = json!({ "session": 7, "meter_wh": 4200, "energy_wh": 3200.5, "reason": "Local" });
     assert_eq!(

@@ -22,15 +22,22 @@ enum TokenCommand {
     /// List the cards that the operator knows
     List(Page),
     /// Show one card
-    Show { token: IdToken },
+    Show {
+        /// The card, as it is read or written; case does not count
+        token: IdToken,
+    },
     /// Make a card known, or change what is said of it; what is not named stays
     Set(SetArgs),
     /// Forget a card
-    Delete { token: IdToken },
+    Delete {
+        /// The card
+        token: IdToken,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct SetArgs {
+    /// The card
     token: IdToken,
     /// Not to be charged (or, with `=false`, no longer blocked)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectorId, IdToken, Millis, PluginName, SessionId, Stamp, StationId};
+use super::{IdToken, Millis, Place, PluginName, SessionId, Stamp, StationId};
 
 /// Why somebody asks whether a token may charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +45,15 @@ pub struct AuthorizeAsk {
     /// IANA zone name of the station's place.
     pub zone: String,
     pub tags: Vec<String>,
-    pub connector: Option<ConnectorId>,
+    pub place: Option<Place>,
     pub session: Option<SessionId>,
     pub stamp: Stamp,
     /// The station says that this happened while it had no connection.
     pub offline: bool,
     pub purpose: Purpose,
     pub token: IdToken,
+    /// The protocol's word for the kind of token, for example `ISO14443`; `None` where it has only one.
+    pub token_kind: Option<String>,
 }
 
 /// What one authoriser may say.

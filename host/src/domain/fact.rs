@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BootInfo, ConnectorId, ConnectorState, Decision, Digest, Millis, MilliwattHours, PluginName,
+    BootInfo, ConnectorState, Decision, Digest, Millis, MilliwattHours, Place, PluginName,
     Pseudonym, Purpose, Seq, SessionId, StationId,
 };
 
@@ -70,7 +70,7 @@ pub enum FactBody {
     },
     Booted(BootInfo),
     ConnectorStatus {
-        connector: ConnectorId,
+        place: Place,
         state: ConnectorState,
     },
     AuthorizeAsked {
@@ -80,14 +80,20 @@ pub enum FactBody {
     },
     TransactionStarted {
         session: SessionId,
-        connector: ConnectorId,
-        token: Pseudonym,
-        meter: MilliwattHours,
-        decision: Decision,
+        place: Place,
+        token: Option<Pseudonym>,
+        meter: Option<MilliwattHours>,
+        decision: Option<Decision>,
+    },
+    /// Something changed in a running transaction; the station's words for what and why.
+    TransactionUpdated {
+        session: SessionId,
+        trigger: String,
+        state: Option<String>,
     },
     TransactionEnded {
         session: SessionId,
-        meter: MilliwattHours,
+        meter: Option<MilliwattHours>,
         energy: MilliwattHours,
         reason: Option<String>,
     },
@@ -98,7 +104,7 @@ pub enum FactBody {
         reason: Option<String>,
     },
     MeterValues {
-        connector: ConnectorId,
+        place: Place,
         session: Option<SessionId>,
         readings: Vec<MeterReading>,
     },
@@ -155,6 +161,9 @@ pub struct Sample {
     pub phase: Option<String>,
     pub context: Option<String>,
     pub location: Option<String>,
+    /// The value is to be multiplied by ten to the power of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiplier: Option<i32>,
 }
 
 impl FactBody {
@@ -165,6 +174,7 @@ impl FactBody {
             Self::Booted(_)
             | Self::AuthorizeAsked { .. }
             | Self::TransactionStarted { .. }
+            | Self::TransactionUpdated { .. }
             | Self::TransactionEnded { .. }
             | Self::OrphanStop { .. }
             | Self::PluginChanged { .. } => Durability::Synced,

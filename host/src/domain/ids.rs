@@ -148,14 +148,44 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A connector of a station as OCPP 1.6 counts them: 0 is the station as a whole.
+/// Where at a station. OCPP 1.6 counts connectors, of which 0 is the station as a whole; OCPP 2.x counts EVSEs and,
+/// within each, connectors. What a message did not say is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ConnectorId(pub u32);
+pub struct Place {
+    pub evse: Option<u32>,
+    pub connector: Option<u32>,
+}
 
-impl fmt::Display for ConnectorId {
+impl Place {
+    /// As OCPP 1.6 says it.
+    pub const fn connector(number: u32) -> Self {
+        Self { evse: None, connector: Some(number) }
+    }
+
+    /// As OCPP 2.x says it.
+    pub const fn evse(evse: u32, connector: Option<u32>) -> Self {
+        Self { evse: Some(evse), connector }
+    }
+
+    /// The EVSE, or what comes nearest where a protocol knows only connectors.
+    pub fn outlet(self) -> Option<u32> {
+        self.evse.or(self.connector)
+    }
+
+    /// Not the station as a whole.
+    pub fn is_outlet(self) -> bool {
+        self.outlet().is_some_and(|number| number > 0)
+    }
+}
+
+impl fmt::Display for Place {
+    /// `1` for connector 1 of OCPP 1.6 and for EVSE 1, `1.2` for connector 2 of EVSE 1.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match (self.evse, self.connector) {
+            (Some(evse), Some(connector)) => write!(f, "{evse}.{connector}"),
+            (Some(number), None) | (None, Some(number)) => number.fmt(f),
+            (None, None) => f.write_str("-"),
+        }
     }
 }
 

@@ -18,12 +18,11 @@ pub use fact::{
     Stamp,
 };
 pub use ids::{
-    ConnectorId, InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, PluginName, Seq, SessionId,
-    StationId,
+    InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
 pub use plugin::{Digest, PluginVersion};
 pub use ports::{Effects, PolicyRecords, ReadFailed, StateRead, StateWrite, Versioned};
-pub use session::{Ending, Session};
+pub use session::{Ending, Phase, Sequence, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};
 pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};
 pub use units::{Millis, MilliwattHours};

@@ -1,6 +1,6 @@
 //! Every action as data: name, direction, members that a request must have. Knows no type and no meaning.
 //!
-//! Source: the published JSON schemas of OCPP 1.6 edition 2 with the security extension, edition 3.
+//! Source: the published JSON schemas of OCPP 1.6 edition 2 with the security extension, edition 3, and of OCPP 2.0.1.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -107,19 +107,121 @@ pub static V16_ACTIONS: &[Action] = &[
     to_station("SignedUpdateFirmware", &["requestId", "firmware"]),
 ];
 
+/// OCPP 2.0.1: 64 actions.
+pub static V201_ACTIONS: &[Action] = &[
+    to_station("CertificateSigned", &["certificateChain"]),
+    from_station("SignCertificate", &["csr"], r#"{"status":"Rejected"}"#),
+    from_station("SecurityEventNotification", &["type", "timestamp"], "{}"),
+    from_station("BootNotification", &["reason", "chargingStation"], "{}"),
+    to_station("GetBaseReport", &["requestId", "reportBase"]),
+    to_station("GetReport", &["requestId"]),
+    to_station("GetVariables", &["getVariableData"]),
+    to_station("SetVariables", &["setVariableData"]),
+    to_station("SetNetworkProfile", &["configurationSlot", "connectionData"]),
+    to_station("Reset", &["type"]),
+    from_station("NotifyReport", &["requestId", "generatedAt", "seqNo"], "{}"),
+    from_station("Authorize", &["idToken"], "{}"),
+    to_station("ClearCache", &[]),
+    to_station("GetLocalListVersion", &[]),
+    to_station("SendLocalList", &["versionNumber", "updateType"]),
+    from_station(
+        "TransactionEvent",
+        &["eventType", "timestamp", "triggerReason", "seqNo", "transactionInfo"],
+        "{}",
+    ),
+    to_station("GetTransactionStatus", &[]),
+    to_station("RequestStartTransaction", &["remoteStartId", "idToken"]),
+    to_station("RequestStopTransaction", &["transactionId"]),
+    to_station("UnlockConnector", &["evseId", "connectorId"]),
+    to_station("TriggerMessage", &["requestedMessage"]),
+    to_station("ChangeAvailability", &["operationalStatus"]),
+    from_station(
+        "StatusNotification",
+        &["timestamp", "connectorStatus", "evseId", "connectorId"],
+        "{}",
+    ),
+    from_station("Heartbeat", &[], "{}"),
+    to_station("ReserveNow", &["id", "expiryDateTime", "idToken"]),
+    to_station("CancelReservation", &["reservationId"]),
+    from_station("ReservationStatusUpdate", &["reservationId", "reservationUpdateStatus"], "{}"),
+    to_station("CostUpdated", &["totalCost", "transactionId"]),
+    from_station("MeterValues", &["evseId", "meterValue"], "{}"),
+    to_station("SetChargingProfile", &["evseId", "chargingProfile"]),
+    to_station("GetChargingProfiles", &["requestId", "chargingProfile"]),
+    to_station("ClearChargingProfile", &[]),
+    to_station("GetCompositeSchedule", &["duration", "evseId"]),
+    from_station(
+        "ReportChargingProfiles",
+        &["requestId", "chargingLimitSource", "evseId", "chargingProfile"],
+        "{}",
+    ),
+    from_station("NotifyChargingLimit", &["chargingLimit"], "{}"),
+    from_station("ClearedChargingLimit", &["chargingLimitSource"], "{}"),
+    from_station("NotifyEVChargingNeeds", &["evseId", "chargingNeeds"], r#"{"status":"Rejected"}"#),
+    from_station("NotifyEVChargingSchedule", &["timeBase", "evseId", "chargingSchedule"], "{}"),
+    to_station("UpdateFirmware", &["requestId", "firmware"]),
+    to_station("PublishFirmware", &["location", "checksum", "requestId"]),
+    to_station("UnpublishFirmware", &["checksum"]),
+    from_station("FirmwareStatusNotification", &["status"], "{}"),
+    from_station("PublishFirmwareStatusNotification", &["status"], "{}"),
+    from_station(
+        "Get15118EVCertificate",
+        &["iso15118SchemaVersion", "action", "exiRequest"],
+        r#"{"status":"Failed","exiResponse":""}"#,
+    ),
+    from_station("GetCertificateStatus", &["ocspRequestData"], r#"{"status":"Failed"}"#),
+    to_station("GetInstalledCertificateIds", &[]),
+    to_station("InstallCertificate", &["certificateType", "certificate"]),
+    to_station("DeleteCertificate", &["certificateHashData"]),
+    to_station("GetLog", &["logType", "requestId", "log"]),
+    from_station("LogStatusNotification", &["status"], "{}"),
+    to_station("SetMonitoringBase", &["monitoringBase"]),
+    to_station("SetMonitoringLevel", &["severity"]),
+    to_station("SetVariableMonitoring", &["setMonitoringData"]),
+    to_station("ClearVariableMonitoring", &["id"]),
+    to_station("GetMonitoringReport", &["requestId"]),
+    from_station("NotifyMonitoringReport", &["requestId", "seqNo", "generatedAt"], "{}"),
+    from_station("NotifyEvent", &["generatedAt", "seqNo", "eventData"], "{}"),
+    to_station("CustomerInformation", &["requestId", "report", "clear"]),
+    from_station("NotifyCustomerInformation", &["data", "seqNo", "generatedAt", "requestId"], "{}"),
+    to_station("SetDisplayMessage", &["message"]),
+    to_station("GetDisplayMessages", &["requestId"]),
+    to_station("ClearDisplayMessage", &["id"]),
+    from_station("NotifyDisplayMessages", &["requestId"], "{}"),
+    Action {
+        name: "DataTransfer",
+        direction: Direction::Both,
+        required: &["vendorId"],
+        reply: r#"{"status":"UnknownVendorId"}"#,
+    },
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_table_has_every_action_of_the_version_once() {
-        let mut names: Vec<_> = V16_ACTIONS.iter().map(|a| a.name).collect();
+    /// Actions, of which stations send, of which we send, of which both do.
+    fn census(actions: &[Action]) -> [usize; 4] {
+        let mut names: Vec<_> = actions.iter().map(|a| a.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 39);
-        let count = |d| V16_ACTIONS.iter().filter(|a| a.direction == d).count();
-        assert_eq!(count(Direction::FromStation), 13);
-        assert_eq!(count(Direction::ToStation), 25);
-        assert_eq!(count(Direction::Both), 1);
+        let count = |d| actions.iter().filter(|a| a.direction == d).count();
+        let [from, to, both] =
+            [Direction::FromStation, Direction::ToStation, Direction::Both].map(count);
+        [names.len(), from, to, both]
+    }
+
+    #[test]
+    fn the_tables_have_every_action_of_their_version_once() {
+        assert_eq!(census(V16_ACTIONS), [39, 13, 25, 1]);
+        assert_eq!(census(V201_ACTIONS), [64, 24, 39, 1]);
+    }
+
+    #[test]
+    fn every_stock_reply_is_a_json_object() {
+        for action in V16_ACTIONS.iter().chain(V201_ACTIONS) {
+            let reply: serde_json::Value = serde_json::from_str(action.reply).unwrap();
+            assert!(reply.is_object(), "{}", action.name);
+        }
     }
 }

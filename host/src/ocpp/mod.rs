@@ -5,15 +5,19 @@
 
 pub mod catalogue;
 pub mod frame;
+mod reading;
 mod request;
 mod time;
 pub mod v16;
+pub mod v201;
 
 use serde_json::value::RawValue;
 
 pub use catalogue::{Action, Direction};
 pub use frame::{BadFrame, Frame, MessageId};
-pub use request::{Answer, Boot, Call, ErrorCode, Fault, Request, Start, Status, Stop};
+pub use request::{
+    Answer, Boot, Call, ErrorCode, Fault, Request, Shown, Start, Status, Stop, TransactionEvent,
+};
 pub use time::StationTime;
 
 use crate::domain::Millis;
@@ -34,7 +38,7 @@ pub struct Dialect {
 }
 
 /// The versions spoken, newest first.
-pub static DIALECTS: &[&Dialect] = &[&v16::DIALECT];
+pub static DIALECTS: &[&Dialect] = &[&v201::DIALECT, &v16::DIALECT];
 
 impl Dialect {
     /// The newest version that is spoken here among those that a station offers.

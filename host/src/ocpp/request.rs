@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{Action, StationTime};
-use crate::domain::{ConnectorId, IdToken, MeterReading, MilliwattHours, SessionId, Verdict};
+use crate::domain::{IdToken, MeterReading, MilliwattHours, Phase, Place, SessionId, Verdict};
 
 /// A checked CALL of a station.
 #[derive(Debug)]
@@ -20,15 +20,16 @@ pub enum Request {
     Heartbeat,
     Status(Status),
     Authorize {
-        token: IdToken,
+        shown: Shown,
     },
     Start(Start),
     Meter {
-        connector: ConnectorId,
+        place: Place,
         session: Option<SessionId>,
         readings: Vec<MeterReading>,
     },
     Stop(Stop),
+    Event(TransactionEvent),
     /// Kept, and answered with the catalogue's reply.
     Other,
 }
@@ -43,7 +44,7 @@ pub struct Boot {
 
 #[derive(Debug)]
 pub struct Status {
-    pub connector: ConnectorId,
+    pub place: Place,
     pub status: String,
     /// `None` when the station reports that all is well.
     pub error: Option<String>,
@@ -53,10 +54,42 @@ pub struct Status {
 
 #[derive(Debug)]
 pub struct Start {
-    pub connector: ConnectorId,
-    pub token: IdToken,
+    pub place: Place,
+    pub shown: Shown,
     pub meter: MilliwattHours,
     pub at: StationTime,
+}
+
+/// A token as it was shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub token: IdToken,
+    /// The protocol's word for the kind of token; `None` where it has only one.
+    pub kind: Option<String>,
+}
+
+/// One numbered event of a transaction (OCPP 2.x TransactionEvent).
+#[derive(Debug)]
+pub struct TransactionEvent {
+    pub phase: Phase,
+    /// The transaction's name, given by the station and unique there.
+    pub transaction: String,
+    /// `seqNo`.
+    pub number: u32,
+    /// Of what the event says: two events of one number are the same or they are not.
+    pub digest: String,
+    pub at: StationTime,
+    /// It happened while the station had no connection.
+    pub offline: bool,
+    /// The station's word for why it says so.
+    pub trigger: String,
+    /// The station's word for what the connector does.
+    pub state: Option<String>,
+    /// The station's word for why it ended.
+    pub reason: Option<String>,
+    pub place: Option<Place>,
+    pub shown: Option<Shown>,
+    pub readings: Vec<MeterReading>,
 }
 
 #[derive(Debug)]
@@ -87,6 +120,10 @@ pub enum Answer {
     Started {
         session: SessionId,
         verdict: Verdict,
+    },
+    /// To an event of a transaction; a verdict if a token was shown.
+    Event {
+        verdict: Option<Verdict>,
     },
     /// The catalogue's reply to an action without a view of its own.
     Stock(&'static str),

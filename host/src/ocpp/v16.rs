@@ -11,22 +11,26 @@ use rust_ocpp::v1_6::messages::{
     start_transaction::StartTransactionResponse,
 };
 use rust_ocpp::v1_6::types::{AuthorizationStatus, IdTagInfo, RegistrationStatus};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::catalogue::V16_ACTIONS;
 use super::frame::empty_object;
+use super::reading::read;
 use super::{
-    Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Start, StationTime, Status, Stop,
+    Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, Start, StationTime, Status,
+    Stop,
 };
 use crate::domain::{
-    ConnectorId, IdToken, MeterReading, Millis, MilliwattHours, Refusal, Sample, SessionId, Verdict,
+    IdToken, MeterReading, Millis, MilliwattHours, Place, Refusal, Sample, SessionId, Verdict,
 };
 
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect =
     Dialect { subprotocol: "ocpp1.6", actions: V16_ACTIONS, decode, encode, spell };
+
+/// For people.
+const VERSION: &str = "OCPP 1.6";
 
 /// Longest `idTag`, in characters (OCPP 1.6 §7.28, `CiString20Type`).
 const MAX_ID_TAG: usize = 20;
@@ -34,7 +38,7 @@ const MAX_ID_TAG: usize = 20;
 fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault> {
     Ok(match action.name {
         "BootNotification" => {
-            let boot: BootNotificationRequest = read(payload)?;
+            let boot: BootNotificationRequest = read(payload, VERSION)?;
             Request::Boot(Boot {
                 vendor: boot.charge_point_vendor,
                 model: boot.charge_point_model,
@@ -43,37 +47,39 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             })
         }
         "Heartbeat" => Request::Heartbeat,
-        "StatusNotification" => Request::Status(read::<StatusNotification>(payload)?.into()),
+        "StatusNotification" => {
+            Request::Status(read::<StatusNotification>(payload, VERSION)?.into())
+        }
         "Authorize" => {
-            let ask: AuthorizeRequest = read(payload)?;
-            Request::Authorize { token: id_tag(&ask.id_tag, "idTag")? }
+            let ask: AuthorizeRequest = read(payload, VERSION)?;
+            Request::Authorize { shown: shown(&ask.id_tag)? }
         }
         "StartTransaction" => {
-            let start: StartTransaction = read(payload)?;
+            let start: StartTransaction = read(payload, VERSION)?;
             Request::Start(Start {
-                connector: ConnectorId(start.connector_id),
-                token: id_tag(&start.id_tag, "idTag")?,
+                place: Place::connector(start.connector_id),
+                shown: shown(&start.id_tag)?,
                 meter: MilliwattHours::from_wh(start.meter_start),
                 at: start.timestamp,
             })
         }
         "MeterValues" => {
-            let values: MeterValues = read(payload)?;
+            let values: MeterValues = read(payload, VERSION)?;
             Request::Meter {
-                connector: ConnectorId(values.connector_id),
+                place: Place::connector(values.connector_id),
                 session: values.transaction_id.and_then(SessionId::from_wire),
                 readings: values.meter_value.into_iter().map(MeterReading::from).collect(),
             }
         }
         "StopTransaction" => {
-            let stop: StopTransaction = read(payload)?;
+            let stop: StopTransaction = read(payload, VERSION)?;
             Request::Stop(Stop {
                 transaction: stop.transaction_id.to_string(),
                 session: SessionId::from_wire(stop.transaction_id),
                 meter: MilliwattHours::from_wh(stop.meter_stop),
                 at: stop.timestamp,
                 reason: stop.reason,
-                token: stop.id_tag.map(|tag| id_tag(&tag, "idTag")).transpose()?,
+                token: stop.id_tag.map(|tag| id_tag(&tag)).transpose()?,
                 readings: stop.transaction_data.into_iter().map(MeterReading::from).collect(),
             })
         }
@@ -97,6 +103,8 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
             id_tag_info: id_tag_info(verdict),
             transaction_id: i32::try_from(session.get()).unwrap_or(i32::MAX),
         }),
+        // OCPP 1.6 has no numbered events, so none was decoded.
+        Answer::Event { .. } => Ok(empty_object()),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
     }
 }
@@ -140,27 +148,20 @@ fn id_tag_info(verdict: &Verdict) -> IdTagInfo {
     }
 }
 
-fn id_tag(text: &str, member: &str) -> Result<IdToken, Fault> {
+/// OCPP 1.6 has one kind of token.
+fn shown(id_tag_text: &str) -> Result<Shown, Fault> {
+    Ok(Shown { token: id_tag(id_tag_text)?, kind: None })
+}
+
+fn id_tag(text: &str) -> Result<IdToken, Fault> {
     let fault = || {
-        let rule = "must be 1 to 20 characters without control characters";
-        Fault::new(ErrorCode::PropertyConstraintViolation, format!("{member} {rule}"))
+        let rule = "`idTag` must be 1 to 20 characters without control characters";
+        Fault::new(ErrorCode::PropertyConstraintViolation, rule)
     };
     if text.chars().count() > MAX_ID_TAG {
         return Err(fault());
     }
     IdToken::new(text).map_err(|_| fault())
-}
-
-fn read<T: DeserializeOwned>(payload: &RawValue) -> Result<T, Fault> {
-    let mut json = serde_json::Deserializer::from_str(payload.get());
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        // The reader's own words may repeat the value, and a value may be an id token: only the place is told.
-        let place = error.path().to_string();
-        Fault::new(
-            ErrorCode::TypeConstraintViolation,
-            format!("`{place}` is missing or not of the type that OCPP 1.6 gives it"),
-        )
-    })
 }
 
 #[derive(Deserialize)]
@@ -183,7 +184,7 @@ impl From<StatusNotification> for Status {
             (code, Some(vendor)) => Some(format!("{code} ({vendor})")),
         };
         Self {
-            connector: ConnectorId(wire.connector_id),
+            place: Place::connector(wire.connector_id),
             status: wire.status,
             error,
             info: wire.info,
@@ -247,6 +248,7 @@ impl From<MeterValue> for MeterReading {
             phase: sample.phase,
             context: sample.context,
             location: sample.location,
+            multiplier: None,
         });
         Self { at: wire.timestamp.millis, samples: samples.collect() }
     }

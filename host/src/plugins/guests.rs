@@ -14,8 +14,8 @@ use wit_parser::Resolve;
 use super::host::{Host, HostConfig};
 use super::{Compiler, pack};
 use crate::domain::{
-    AuthorizeAsk, ConnectorId, IdToken, Millis, PluginName, PolicyRecords, Purpose, ReadFailed,
-    Stamp, StationId, StationRecord, TokenRecord, Versioned,
+    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Stamp,
+    StationId, StationRecord, TokenRecord, Versioned,
 };
 
 /// Where a guest writes what it returns.
@@ -227,11 +227,12 @@ pub(crate) fn ask(token: &str) -> AuthorizeAsk {
         model: None,
         zone: "UTC".to_owned(),
         tags: vec!["depot".to_owned()],
-        connector: Some(ConnectorId(1)),
+        place: Some(Place::connector(1)),
         session: None,
         stamp: Stamp::here(Millis(1_700_000_000_000)),
         offline: false,
         purpose: Purpose::Authorize,
         token: IdToken::new(token).unwrap(),
+        token_kind: None,
     }
 }

@@ -17,8 +17,8 @@ use super::instance::{Blueprint, Instance, Pool};
 use super::limits::{MAX_EVSES, MAX_TEXT};
 use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
 use crate::domain::{
-    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, Permit, PluginName, PluginVersion,
-    Refusal, Verdict,
+    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, Permit, Place, PluginName,
+    PluginVersion, Refusal, Verdict,
 };
 
 /// The protocol's word for the kind of token, where the protocol has only one.
@@ -138,7 +138,11 @@ impl Plugin {
             &mut *store,
             lend(ask, &tags, session.as_deref()),
             ask.purpose.as_str(),
-            Token { value: ask.token.reveal(), kind: RFID, more: &[] },
+            Token {
+                value: ask.token.reveal(),
+                kind: ask.token_kind.as_deref().unwrap_or(RFID),
+                more: &[],
+            },
         );
         let outcome = timeout_at(deadline, call).await;
         let (verdict, effects) = lease.settle(outcome)?;
@@ -229,7 +233,7 @@ fn lend<'a>(ask: &'a AuthorizeAsk, tags: &'a [&'a str], session: Option<&'a str>
             tags,
             more: &[],
         },
-        evse: ask.connector.map(|connector| connector.0),
+        evse: ask.place.and_then(Place::outlet),
         session,
         at: ask.stamp.best().0,
         received: ask.stamp.received.0,

@@ -1,12 +1,12 @@
 //! How the opinions of several authorisers become one decision. Pure.
 
-use crate::domain::{ConnectorId, Decision, Limits, Opinion, Permit, PluginName, Refusal, Verdict};
+use crate::domain::{Decision, Limits, Opinion, Permit, Place, PluginName, Refusal, Verdict};
 
 /// Any refusal decides, the first one gives the reason. Otherwise at least one must permit, and the tightest limits
 /// of all permits hold. If nobody has an opinion, `nobody` answers.
 pub(super) fn combine(
     opinions: Vec<Opinion>,
-    connector: Option<ConnectorId>,
+    connector: Option<Place>,
     nobody: &Verdict,
 ) -> Decision {
     if let Some(refusing) = opinions.iter().find(|o| matches!(o.verdict, Verdict::Refuse(_))) {
@@ -60,10 +60,12 @@ impl<'o> Joint<'o> {
         self
     }
 
-    /// Connector 0 is the station as a whole: which EVSE it will be is not known yet.
-    fn reaches(&self, connector: ConnectorId) -> bool {
+    /// The station as a whole is within reach: which EVSE it will be is not known yet.
+    fn reaches(&self, place: Place) -> bool {
         let evses = &self.permit.limits.evses;
-        connector.0 == 0 || evses.is_empty() || evses.contains(&connector.0)
+        !place.is_outlet()
+            || evses.is_empty()
+            || place.outlet().is_some_and(|it| evses.contains(&it))
     }
 }
 
@@ -138,7 +140,7 @@ mod tests {
     fn decide(verdicts: &[Verdict], connector: Option<u32>) -> Decision {
         let names = ["a", "b", "c"];
         let opinions = names.iter().zip(verdicts).map(|(n, v)| opinion(n, v.clone())).collect();
-        combine(opinions, connector.map(ConnectorId), &Verdict::Refuse(Refusal::Unknown))
+        combine(opinions, connector.map(Place::connector), &Verdict::Refuse(Refusal::Unknown))
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Policies {
                 break;
             }
         }
-        (combine(opinions, ask.connector, &self.defaults.authorize), effects)
+        (combine(opinions, ask.place, &self.defaults.authorize), effects)
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::scribe::{Scribe, barrier};
 use crate::domain::{
-    AuthorizeAsk, ConnectorId, Decision, Effects, IdToken, Millis, MilliwattHours, Pseudonym,
+    AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place, Pseudonym,
     Purpose, Refusal, Session, SessionId, StationRecord, Verdict, Versioned,
 };
-use crate::ocpp::{Answer, Dialect, ErrorCode, Fault, Request};
+use crate::ocpp::{Answer, Dialect, ErrorCode, Fault, Request, Shown, StationTime};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
@@ -25,12 +25,18 @@ pub enum Look {
     /// The same, and whether this start was reported before; a fresh session id in case it was not.
     Start {
         token: IdToken,
-        connector: ConnectorId,
+        place: Place,
         at: Millis,
         meter: MilliwattHours,
     },
     Session {
         session: Option<SessionId>,
+        token: Option<IdToken>,
+    },
+    /// The session of a transaction that the station named, and whether this event of it has come before.
+    Event {
+        transaction: String,
+        number: u32,
         token: Option<IdToken>,
     },
 }
@@ -39,9 +45,35 @@ pub enum Look {
 #[derive(Debug)]
 pub enum Found {
     Station(Versioned<StationRecord>),
-    Token { station: StationRecord, token: Named },
-    Start { station: StationRecord, token: Named, twin: Option<Box<Twin>>, fresh: SessionId },
-    Session { session: Option<Box<Versioned<Session>>>, token: Option<Named> },
+    Token {
+        station: StationRecord,
+        token: Named,
+    },
+    Start {
+        station: StationRecord,
+        token: Named,
+        twin: Option<Box<Twin>>,
+        fresh: SessionId,
+    },
+    Session {
+        session: Option<Box<Versioned<Session>>>,
+        token: Option<Named>,
+    },
+    /// `seen` is the digest of the event that came under this number before.
+    Event {
+        station: StationRecord,
+        ground: Ground,
+        seen: Option<String>,
+    },
+}
+
+/// What an event of a transaction stands on.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    pub session: Option<Box<Versioned<Session>>>,
+    /// In case there is no session yet.
+    pub fresh: SessionId,
+    pub token: Option<Named>,
 }
 
 /// A token as the records know it.
@@ -81,6 +113,7 @@ impl Sealed {
 #[derive(Clone)]
 enum Grounds {
     Authorize(Named),
+    Event(Ground),
     Start { token: Named, id: SessionId, twin_revision: Option<u64> },
 }
 
@@ -101,6 +134,7 @@ pub(super) struct Exchange {
     ask: Option<Box<AuthorizeAsk>>,
     stage: Stage,
     tries: u32,
+    doubt: Option<&'static str>,
 }
 
 impl Exchange {
@@ -110,8 +144,16 @@ impl Exchange {
         deadline: Instant,
         heartbeat: Duration,
     ) -> (Self, Step) {
-        let mut exchange =
-            Self { scribe, request, deadline, heartbeat, ask: None, stage: Stage::Over, tries: 0 };
+        let mut exchange = Self {
+            scribe,
+            request,
+            deadline,
+            heartbeat,
+            ask: None,
+            stage: Stage::Over,
+            tries: 0,
+            doubt: None,
+        };
         let step = exchange.take_up();
         (exchange, step)
     }
@@ -138,10 +180,10 @@ impl Exchange {
                 return self.commit(self.scribe.other(), reply, None);
             }
             Request::Boot(_) => Look::Station,
-            Request::Authorize { token } => Look::Token(token.clone()),
+            Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
-                token: start.token.clone(),
-                connector: start.connector,
+                token: start.shown.token.clone(),
+                place: start.place,
                 at: start.at.millis.unwrap_or_default(),
                 meter: start.meter,
             },
@@ -149,6 +191,11 @@ impl Exchange {
             Request::Stop(stop) => {
                 Look::Session { session: stop.session, token: stop.token.clone() }
             }
+            Request::Event(event) => Look::Event {
+                transaction: event.transaction.clone(),
+                number: event.number,
+                token: event.shown.as_ref().map(|shown| shown.token.clone()),
+            },
         };
         self.stage = Stage::Looking;
         Step::Look(look)
@@ -171,7 +218,8 @@ impl Exchange {
             }
             (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
                 Some(twin) if twin.session.is_active() => {
-                    let (session, verdict) = (twin.session.id, twin.session.decision.verdict);
+                    let verdict = twin.session.decision.map_or(Verdict::Pass, |said| said.verdict);
+                    let session = twin.session.id;
                     self.commit(barrier(), Answer::Started { session, verdict }, None)
                 }
                 twin => {
@@ -179,16 +227,56 @@ impl Exchange {
                     self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
                 }
             },
-            (Request::Meter { connector, readings, .. }, Found::Session { session, .. }) => {
-                let commit = self.scribe.meter(*connector, session, readings);
+            (Request::Meter { place, readings, .. }, Found::Session { session, .. }) => {
+                let commit = self.scribe.meter(*place, session, readings);
                 self.commit(commit, Answer::Noted, None)
             }
             (Request::Stop(stop), Found::Session { session, token }) => {
                 let commit = self.scribe.stop(stop, session, token);
                 self.commit(commit, Answer::Noted, None)
             }
+            (Request::Event(_), Found::Event { station, ground, seen }) => {
+                self.event(station, ground, seen)
+            }
             _ => self.lost_thread(),
         }
+    }
+
+    /// An event that came before is answered as before; one with a token that nobody was asked about is asked about.
+    fn event(&mut self, station: StationRecord, ground: Ground, seen: Option<String>) -> Step {
+        let Request::Event(event) = &self.request else { return self.lost_thread() };
+        let known = ground.session.as_ref().map(|session| &session.value);
+        let decision = known.and_then(|session| session.decision.as_ref());
+        let shown = ground.token.as_ref();
+        if let Some(seen) = seen {
+            let is_same = seen == event.digest;
+            let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
+            let step = self.commit(barrier(), Answer::Event { verdict }, None);
+            return if is_same { step } else { self.doubtful(step) };
+        }
+        let is_known = decision.is_some()
+            && known.and_then(|session| session.token.as_ref()) == shown.map(|it| &it.pseudonym);
+        match shown {
+            Some(_) if event.phase != Phase::Ended && !is_known => {
+                self.ask(station, Grounds::Event(ground))
+            }
+            shown => {
+                let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
+                let commit = self.scribe.event(event, ground, None);
+                self.commit(commit, Answer::Event { verdict }, None)
+            }
+        }
+    }
+
+    /// The first word on a number counts. That a second one differs is for the operator to know.
+    fn doubtful(&mut self, step: Step) -> Step {
+        self.doubt = Some("an event differs from the one that came under its number before");
+        step
+    }
+
+    /// What the operator should know of the call, once.
+    pub(super) fn take_doubt(&mut self) -> Option<&'static str> {
+        self.doubt.take()
     }
 
     pub(super) fn decided(&mut self, decision: Decision, effects: Effects) -> Step {
@@ -205,6 +293,10 @@ impl Exchange {
             (Request::Start(start), Grounds::Start { token, id, twin_revision }) => {
                 self.scribe.started(&mut commit, start, token, *id, *twin_revision, decision);
                 Answer::Started { session: *id, verdict }
+            }
+            (Request::Event(event), Grounds::Event(ground)) => {
+                commit = self.scribe.event(event, ground.clone(), Some(decision));
+                Answer::Event { verdict: Some(verdict) }
             }
             _ => return self.lost_thread(),
         };
@@ -254,14 +346,8 @@ impl Exchange {
     }
 
     fn ask(&mut self, station: StationRecord, grounds: Grounds) -> Step {
-        let (purpose, token, connector, session, at) = match (&self.request, &grounds) {
-            (Request::Start(start), Grounds::Start { token, id, .. }) => {
-                (Purpose::Start, token, Some(start.connector), Some(*id), Some(start.at))
-            }
-            (_, Grounds::Authorize(token) | Grounds::Start { token, .. }) => {
-                (Purpose::Authorize, token, None, None, None)
-            }
-        };
+        let Some(question) = question(&self.request, &grounds) else { return self.lost_thread() };
+        let Question { purpose, shown, place, session, at, offline } = question;
         let (vendor, model) = station.boot.map(|boot| (boot.vendor, boot.model)).unzip();
         let ask = Box::new(AuthorizeAsk {
             station: self.scribe.station.clone(),
@@ -270,12 +356,13 @@ impl Exchange {
             model,
             zone: station.zone.unwrap_or_else(|| "UTC".to_owned()),
             tags: station.tags,
-            connector,
+            place,
             session,
             stamp: self.scribe.stamp(at),
-            offline: false,
+            offline,
             purpose,
-            token: token.token.clone(),
+            token: shown.token.clone(),
+            token_kind: shown.kind.clone(),
         });
         self.ask = Some(ask.clone());
         self.stage = Stage::Asking(grounds);
@@ -301,4 +388,45 @@ impl Exchange {
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
     }
+}
+
+/// The part of an ask that depends on the request.
+struct Question<'r> {
+    purpose: Purpose,
+    shown: &'r Shown,
+    place: Option<Place>,
+    session: Option<SessionId>,
+    at: Option<StationTime>,
+    offline: bool,
+}
+
+/// `None` for what no policy is asked about.
+fn question<'r>(request: &'r Request, grounds: &Grounds) -> Option<Question<'r>> {
+    let purpose = Purpose::Start;
+    Some(match (request, grounds) {
+        (Request::Authorize { shown }, _) => {
+            let purpose = Purpose::Authorize;
+            Question { purpose, shown, place: None, session: None, at: None, offline: false }
+        }
+        (Request::Start(start), Grounds::Start { id, .. }) => Question {
+            purpose,
+            shown: &start.shown,
+            place: Some(start.place),
+            session: Some(*id),
+            at: Some(start.at),
+            offline: false,
+        },
+        (Request::Event(event), Grounds::Event(ground)) => {
+            let known = ground.session.as_ref().map(|session| &session.value);
+            Question {
+                purpose,
+                shown: event.shown.as_ref()?,
+                place: event.place.or(known.map(|session| session.place)),
+                session: Some(known.map_or(ground.fresh, |session| session.id)),
+                at: Some(event.at),
+                offline: event.offline,
+            }
+        }
+        _ => return None,
+    })
 }

@@ -1,8 +1,8 @@
 //! Carries out a machine's looks into the records. Decides nothing.
 
-use super::exchange::{Found, Look, Named, Twin};
+use super::exchange::{Found, Ground, Look, Named, Twin};
 use crate::domain::{IdToken, Session, StationId, StationRecord, Versioned};
-use crate::store::{SeenStart, Store, StoreError, TokenName};
+use crate::store::{SeenEvent, SeenStart, StationTransaction, Store, StoreError, TokenName};
 
 /// One look, answered in kind.
 pub(super) async fn look(
@@ -15,9 +15,9 @@ pub(super) async fn look(
         Look::Token(token) => {
             Found::Token { station: record_of(store, station)?.value, token: named(store, token)? }
         }
-        Look::Start { token, connector, at, meter } => {
+        Look::Start { token, place, at, meter } => {
             let token = named(store, token)?;
-            let key = (station.clone(), connector, at, meter, token.pseudonym.clone());
+            let key = (station.clone(), place, at, meter, token.pseudonym.clone());
             let twin = match store.read::<SeenStart>(&key)? {
                 None => None,
                 Some(seen) => {
@@ -37,6 +37,22 @@ pub(super) async fn look(
             session: session.map(|id| store.read(&id)).transpose()?.flatten().map(Box::new),
             token: token.map(|token| named(store, token)).transpose()?,
         },
+        Look::Event { transaction, number, token } => {
+            let key = (station.clone(), transaction.clone(), number);
+            let seen = store.read::<SeenEvent>(&key)?.map(|seen| seen.value.digest);
+            let key = (station.clone(), transaction);
+            let session = match store.read::<StationTransaction>(&key)? {
+                Some(index) => store.read::<Session>(&index.value.session)?.map(Box::new),
+                None => None,
+            };
+            let fresh = match &session {
+                Some(session) => session.value.id,
+                None => store.allocate_session().await?,
+            };
+            let token = token.map(|token| named(store, token)).transpose()?;
+            let ground = Ground { session, fresh, token };
+            Found::Event { station: record_of(store, station)?.value, ground, seen }
+        }
     }))
 }
 

@@ -255,6 +255,10 @@ impl Machine {
             return self.warn("an answer from inside came for a call that is over".to_owned());
         };
         let step = event(exchange);
+        let doubt = exchange.take_doubt();
+        if let Some(doubt) = doubt {
+            self.warn(doubt.to_owned());
+        }
         self.carry_out(now, step);
         self.next_exchange(now);
     }

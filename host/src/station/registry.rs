@@ -17,7 +17,7 @@ use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
 use super::socket::Socket;
 use crate::domain::{Millis, StationId};
-use crate::ocpp::{Dialect, Fault};
+use crate::ocpp::{Dialect, ErrorCode, Fault};
 
 /// Letters that may wait for one actor. More are refused, which the sender is told.
 const MAX_LETTERS: usize = 8;
@@ -53,6 +53,14 @@ pub enum CommandFailure {
     Invalid(Fault),
     #[error("the server is stopping")]
     ShuttingDown,
+}
+
+impl CommandFailure {
+    /// The protocol has no such call to stations, as opposed to one whose payload does not fit.
+    pub fn is_unknown_action(&self) -> bool {
+        let Self::Invalid(fault) = self else { return false };
+        matches!(fault.code, ErrorCode::NotImplemented | ErrorCode::NotSupported)
+    }
 }
 
 /// A station as of now.

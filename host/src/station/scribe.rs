@@ -1,13 +1,16 @@
 //! Writes down what a call reports: the facts and records of one commit. Pure; knows no stage, no frame and no engine.
 
-use super::exchange::Named;
+use super::exchange::{Ground, Named};
 use crate::charging::{self, Started, Stopped};
 use crate::domain::{
-    BootInfo, ConnectorId, ConnectorState, Decision, Ending, Fact, FactBody, MeterReading, Millis,
+    BootInfo, ConnectorState, Decision, Ending, Fact, FactBody, MeterReading, Millis, Phase, Place,
     Purpose, Session, SessionId, Stamp, StationId, StationRecord, Versioned,
 };
-use crate::ocpp::{Action, Boot, Dialect, Start, StationTime, Status, Stop};
-use crate::store::{Commit, Expect, OpenSession, SeenStart, StationSession, TokenName};
+use crate::ocpp::{Action, Boot, Dialect, Start, StationTime, Status, Stop, TransactionEvent};
+use crate::store::{
+    Commit, Expect, OpenSession, SeenEvent, SeenStart, StationSession, StationTransaction,
+    TokenName,
+};
 
 /// One call, as far as the records care.
 pub(super) struct Scribe {
@@ -53,8 +56,8 @@ impl Scribe {
             at: stamp.best(),
         };
         let mut commit = Commit::new();
-        commit.put(&(self.station.clone(), status.connector), &state, Expect::Any);
-        let body = FactBody::ConnectorStatus { connector: status.connector, state };
+        commit.put(&(self.station.clone(), status.place), &state, Expect::Any);
+        let body = FactBody::ConnectorStatus { place: status.place, state };
         commit.fact(self.fact(status.at, body), Some(self.raw.clone()));
         commit
     }
@@ -82,44 +85,185 @@ impl Scribe {
         let session = charging::start(Started {
             id,
             station: self.station.clone(),
-            connector: start.connector,
+            place: start.place,
             protocol: self.dialect.subprotocol,
             transaction: id.to_string(),
-            token: token.pseudonym.clone(),
-            decision: decision.clone(),
+            token: Some(token.pseudonym.clone()),
+            decision: Some(decision.clone()),
             stamp,
-            meter: start.meter,
+            meter: Some(start.meter),
         });
         let body = FactBody::TransactionStarted {
             session: id,
-            connector: start.connector,
-            token: token.pseudonym.clone(),
-            meter: start.meter,
-            decision,
+            place: start.place,
+            token: Some(token.pseudonym.clone()),
+            meter: Some(start.meter),
+            decision: Some(decision),
         };
         commit.fact(self.fact(Some(start.at), body), Some(self.raw.clone()));
-        commit.put(&id, &session, Expect::Absent);
-        commit.put(&(self.station.clone(), id), &StationSession {}, Expect::Absent);
-        let open = (self.station.clone(), start.connector, id);
-        commit.put(&open, &OpenSession { session: id }, Expect::Absent);
+        self.begin(commit, &session);
         let at = start.at.millis.unwrap_or_default();
-        let seen =
-            (self.station.clone(), start.connector, at, start.meter, token.pseudonym.clone());
+        let seen = (self.station.clone(), start.place, at, start.meter, token.pseudonym.clone());
         let expect = twin_revision.map_or(Expect::Absent, Expect::Revision);
         commit.put(&seen, &SeenStart { session: id }, expect);
         remember(commit, token);
     }
 
+    /// A session and the ways to find it.
+    fn begin(&self, commit: &mut Commit, session: &Session) {
+        let station = || self.station.clone();
+        commit.put(&session.id, session, Expect::Absent);
+        commit.put(&(station(), session.id), &StationSession {}, Expect::Absent);
+        if session.is_active() {
+            let open = OpenSession { session: session.id };
+            commit.put(&(station(), session.place, session.id), &open, Expect::Absent);
+        }
+    }
+
+    /// One event of a transaction, with what the policies said if they were asked.
+    pub(super) fn event(
+        &self,
+        event: &TransactionEvent,
+        ground: Ground,
+        decision: Option<Decision>,
+    ) -> Commit {
+        let mut commit = Commit::new();
+        let stamp = self.stamp(Some(event.at));
+        let pseudonym = ground.token.as_ref().map(|token| token.pseudonym.clone());
+        let (mut session, revision) = match ground.session {
+            Some(known) => (known.value, Some(known.revision)),
+            None => (self.unheard_of(event, ground.fresh, stamp), None),
+        };
+        let was_at = session.place;
+        let was_active = session.is_active();
+        if let Some(decision) = &decision {
+            session.token.clone_from(&pseudonym);
+            session.decision = Some(decision.clone());
+        }
+        let stopped_by = pseudonym.filter(|_| event.phase == Phase::Ended);
+        charging::take_event(
+            &mut session,
+            charging::Event {
+                phase: event.phase,
+                number: event.number,
+                stamp,
+                place: event.place,
+                state: event.state.as_deref(),
+                readings: &event.readings,
+                reason: event.reason.as_deref(),
+                stopped_by,
+            },
+        );
+        self.event_facts(&mut commit, event, &session, decision);
+        match revision {
+            None => {
+                self.begin(&mut commit, &session);
+                let key = (self.station.clone(), event.transaction.clone());
+                let index = StationTransaction { session: session.id };
+                commit.put(&key, &index, Expect::Absent);
+            }
+            Some(revision) => {
+                commit.put(&session.id, &session, Expect::Revision(revision));
+                self.keep_open_index(&mut commit, &session, was_active, was_at);
+            }
+        }
+        let key = (self.station.clone(), event.transaction.clone(), event.number);
+        commit.put(&key, &SeenEvent { digest: event.digest.clone() }, Expect::Absent);
+        if let Some(token) = &ground.token {
+            remember(&mut commit, token);
+        }
+        commit
+    }
+
+    /// A transaction whose first event to arrive is this one, whichever it is.
+    fn unheard_of(&self, event: &TransactionEvent, id: SessionId, stamp: Stamp) -> Session {
+        charging::start(Started {
+            id,
+            station: self.station.clone(),
+            place: event.place.unwrap_or(Place { evse: None, connector: None }),
+            protocol: self.dialect.subprotocol,
+            transaction: event.transaction.clone(),
+            token: None,
+            decision: None,
+            stamp,
+            meter: None,
+        })
+    }
+
+    fn event_facts(
+        &self,
+        commit: &mut Commit,
+        event: &TransactionEvent,
+        session: &Session,
+        decision: Option<Decision>,
+    ) {
+        if let (Some(decision), Some(token)) = (&decision, &session.token)
+            && event.phase != Phase::Started
+        {
+            let (token, decision) = (token.clone(), decision.clone());
+            let body = FactBody::AuthorizeAsked { token, purpose: Purpose::Start, decision };
+            commit.fact(self.fact(Some(event.at), body), None);
+        }
+        if !event.readings.is_empty() {
+            let body = FactBody::MeterValues {
+                place: session.place,
+                session: Some(session.id),
+                readings: event.readings.clone(),
+            };
+            commit.fact(self.fact(Some(event.at), body), None);
+        }
+        let body = match event.phase {
+            Phase::Started => FactBody::TransactionStarted {
+                session: session.id,
+                place: session.place,
+                token: session.token.clone(),
+                meter: session.meter_start,
+                decision,
+            },
+            Phase::Updated => FactBody::TransactionUpdated {
+                session: session.id,
+                trigger: event.trigger.clone(),
+                state: event.state.clone(),
+            },
+            Phase::Ended => FactBody::TransactionEnded {
+                session: session.id,
+                meter: session.ended.as_ref().and_then(|ending| ending.meter_stop),
+                energy: session.energy(),
+                reason: event.reason.clone(),
+            },
+        };
+        commit.fact(self.fact(Some(event.at), body), Some(self.raw.clone()));
+    }
+
+    /// Open sessions are found by their place, which a later event may be the first to tell.
+    fn keep_open_index(
+        &self,
+        commit: &mut Commit,
+        session: &Session,
+        was_active: bool,
+        was_at: Place,
+    ) {
+        let key = |place| (self.station.clone(), place, session.id);
+        let moved = was_at != session.place;
+        if was_active && (moved || !session.is_active()) {
+            commit.delete::<OpenSession>(&key(was_at), Expect::Any);
+        }
+        if session.is_active() && moved {
+            let open = OpenSession { session: session.id };
+            commit.put(&key(session.place), &open, Expect::Any);
+        }
+    }
+
     pub(super) fn meter(
         &self,
-        connector: ConnectorId,
+        place: Place,
         session: Option<Box<Versioned<Session>>>,
         readings: &[MeterReading],
     ) -> Commit {
         let mut commit = Commit::new();
         let own = session.filter(|session| session.value.station == self.station);
         let body = FactBody::MeterValues {
-            connector,
+            place,
             session: own.as_ref().map(|session| session.value.id),
             readings: readings.to_vec(),
         };
@@ -155,7 +299,7 @@ impl Scribe {
         charging::meter(&mut session, &stop.readings, stamp);
         let ending = Ending {
             stamp,
-            meter_stop: stop.meter,
+            meter_stop: Some(stop.meter),
             reason: stop.reason.clone(),
             token: token.as_ref().map(|token| token.pseudonym.clone()),
         };
@@ -164,7 +308,7 @@ impl Scribe {
         }
         if !stop.readings.is_empty() {
             let body = FactBody::MeterValues {
-                connector: session.connector,
+                place: session.place,
                 session: Some(session.id),
                 readings: stop.readings.clone(),
             };
@@ -172,13 +316,13 @@ impl Scribe {
         }
         let body = FactBody::TransactionEnded {
             session: session.id,
-            meter: stop.meter,
+            meter: Some(stop.meter),
             energy: session.energy(),
             reason: stop.reason.clone(),
         };
         commit.fact(self.fact(Some(stop.at), body), Some(self.raw.clone()));
         commit.put(&session.id, &session, Expect::Revision(revision));
-        let open = (self.station.clone(), session.connector, session.id);
+        let open = (self.station.clone(), session.place, session.id);
         commit.delete::<OpenSession>(&open, Expect::Any);
         if let Some(token) = &token {
             remember(&mut commit, token);

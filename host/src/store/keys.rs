@@ -6,7 +6,7 @@
 //! because numbering goes on from it.
 
 use crate::domain::{
-    ConnectorId, IdToken, Millis, MilliwattHours, PluginName, Pseudonym, Seq, SessionId, StationId,
+    IdToken, Millis, MilliwattHours, Place, PluginName, Pseudonym, Seq, SessionId, StationId,
 };
 
 use super::engine::KeyRange;
@@ -31,6 +31,7 @@ pub enum Table {
     PluginState = b'g',
     LastSeen = b'H',
     SeenStart = b'I',
+    SeenEvent = b'E',
     /// Facts by their number.
     Log = b'L',
     /// Facts that are too long for one value, in chunks.
@@ -42,6 +43,8 @@ pub enum Table {
     Station = b'S',
     Session = b'T',
     StationSession = b'X',
+    /// Sessions by the name that the station gave the transaction.
+    StationTransaction = b'U',
 }
 
 /// A key, or a part of one, that keeps its order as bytes.
@@ -172,12 +175,32 @@ macro_rules! number_key {
 /// Turns signed order into unsigned order.
 const SIGN: u64 = 1 << 63;
 
+number_key!(u32, number => *number, n: u32 => Some(n));
 number_key!(SessionId, id => id.get(), n: u32 => Self::new(n));
-number_key!(ConnectorId, id => id.0, n: u32 => Some(Self(n)));
+
 number_key!(Millis, time => time.0, n: u64 => Some(Self(n)));
 number_key!(MilliwattHours, energy => energy.0.cast_unsigned() ^ SIGN, n: u64 => Some(Self((n ^ SIGN).cast_signed())));
 number_key!(Seq, seq => seq.0, n: u64 => Some(Self(n)));
 number_key!(Chunk, chunk => chunk.0, n: u16 => Some(Self(n)));
+
+/// In place of a number that a message did not give; sorts last.
+const NOT_SAID: u32 = u32::MAX;
+
+impl Key for Place {
+    fn write(&self, out: &mut Vec<u8>) {
+        for number in [self.evse, self.connector] {
+            out.extend_from_slice(&number.unwrap_or(NOT_SAID).to_be_bytes());
+        }
+    }
+
+    fn read(rest: &mut &[u8]) -> Option<Self> {
+        let mut number = || {
+            let number = u32::from_be_bytes(read_number(rest)?);
+            Some((number != NOT_SAID).then_some(number))
+        };
+        Some(Self { evse: number()?, connector: number()? })
+    }
+}
 
 impl Key for StateKey {
     fn write(&self, out: &mut Vec<u8>) {
@@ -234,12 +257,12 @@ impl<A: Key, B: Key, C> Scope<(A, B, C)> for (&A, &B) {
 mod tests {
     use super::*;
 
-    type StartKey = (StationId, ConnectorId, Millis, MilliwattHours, Pseudonym);
+    type StartKey = (StationId, Place, Millis, MilliwattHours, Pseudonym);
 
     fn start(station: &str, connector: u32, meter: i64) -> StartKey {
         let station = StationId::new(station).unwrap();
         let name = Pseudonym("0a1b".into());
-        (station, ConnectorId(connector), Millis(5), MilliwattHours(meter), name)
+        (station, Place::connector(connector), Millis(5), MilliwattHours(meter), name)
     }
 
     #[test]

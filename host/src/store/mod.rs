@@ -35,6 +35,7 @@ pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, OpenSession, PluginRecord, Record, SeenStart, StationSession, TokenName,
+    LastSeen, OpenSession, PluginRecord, Record, SeenEvent, SeenStart, StationSession,
+    StationTransaction, TokenName,
 };
 pub use space::{Reserve, Room};

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConnectorId, ConnectorState, IdToken, Millis, MilliwattHours, PluginName, PluginVersion,
-    Pseudonym, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
+    ConnectorState, IdToken, Millis, MilliwattHours, Place, PluginName, PluginVersion, Pseudonym,
+    Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -34,11 +34,13 @@ macro_rules! record {
 }
 
 record!(StationRecord, Station by StationId, version 1);
-record!(ConnectorState, Connector by (StationId, ConnectorId), version 1);
+record!(ConnectorState, Connector by (StationId, Place), version 1);
 record!(Session, Session by SessionId, version 1);
 record!(StationSession, StationSession by (StationId, SessionId), version 1);
-record!(OpenSession, OpenSession by (StationId, ConnectorId, SessionId), version 1);
-record!(SeenStart, SeenStart by (StationId, ConnectorId, Millis, MilliwattHours, Pseudonym), version 1);
+record!(OpenSession, OpenSession by (StationId, Place, SessionId), version 1);
+record!(SeenStart, SeenStart by (StationId, Place, Millis, MilliwattHours, Pseudonym), version 1);
+record!(SeenEvent, SeenEvent by (StationId, String, u32), version 1);
+record!(StationTransaction, StationTransaction by (StationId, String), version 1);
 record!(TokenRecord, Token by IdToken, version 1);
 record!(TokenName, TokenName by Pseudonym, version 1);
 record!(PluginRecord, Plugin by PluginName, version 1);
@@ -59,6 +61,19 @@ pub struct OpenSession {
 /// because a station gives a repeated message a new id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenStart {
+    pub session: SessionId,
+}
+
+/// An event of a 2.x transaction that was taken in, by transaction and number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenEvent {
+    /// Of its content: another event under the same number is told apart from a repetition.
+    pub digest: String,
+}
+
+/// The session of a transaction that the station named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationTransaction {
     pub session: SessionId,
 }
 

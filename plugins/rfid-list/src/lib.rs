@@ -6,11 +6,13 @@ use plugpoint_sdk::{
     Ask, Authorizer, Lifecycle, Permit, Purpose, Token, Verdict, tokens, tokens::Entry,
 };
 
-use settings::{Settings, Unknown};
+use settings::{OwnList, Settings, Unknown};
 
 /// The two lists and what to say of cards on neither.
 pub struct RfidList {
-    settings: Settings,
+    unknown: Unknown,
+    core_tokens: bool,
+    own: OwnList,
 }
 
 plugpoint_sdk::export!(RfidList: Authorizer);
@@ -19,8 +21,8 @@ impl Lifecycle for RfidList {
     type Settings = Settings;
 
     fn configure(settings: Settings) -> Result<Self, String> {
-        settings.check()?;
-        Ok(Self { settings })
+        let Settings { unknown, core_tokens, tokens } = settings;
+        Ok(Self { unknown, core_tokens, own: OwnList::new(tokens)? })
     }
 }
 
@@ -29,7 +31,7 @@ impl Authorizer for RfidList {
     /// The purpose makes no difference: stations remember the answer to any of them.
     fn authorize(&self, ask: &Ask, _: Purpose, token: &Token) -> Result<Verdict, String> {
         let Some(entry) = self.find(&token.value)? else {
-            return Ok(match self.settings.unknown {
+            return Ok(match self.unknown {
                 Unknown::Refuse => Verdict::refuse("unknown"),
                 Unknown::Permit => Verdict::permit(),
                 Unknown::Pass => Verdict::Pass,
@@ -53,8 +55,8 @@ impl Authorizer for RfidList {
 impl RfidList {
     /// The plugin's own entry goes before the operator's, but a block on either list stands.
     fn find(&self, value: &str) -> Result<Option<Entry>, String> {
-        let core = if self.settings.core_tokens { tokens::get(value)? } else { None };
-        let Some(own) = self.settings.find(value) else { return Ok(core) };
+        let core = if self.core_tokens { tokens::get(value)? } else { None };
+        let Some(own) = self.own.find(value) else { return Ok(core) };
         let blocked = own.blocked || core.is_some_and(|entry| entry.blocked);
         Ok(Some(Entry { blocked, ..own.entry() }))
     }

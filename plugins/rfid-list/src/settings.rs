@@ -1,5 +1,7 @@
 //! What the operator may set. Every field has a default: without settings the operator's own list decides alone.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use plugpoint_sdk::{Millis, tokens::Entry};
 use serde::Deserialize;
@@ -15,7 +17,7 @@ pub struct Settings {
     /// Look at the operator's list (`/v1/tokens`) too.
     pub(crate) core_tokens: bool,
     /// The plugin's own list.
-    tokens: Vec<Listed>,
+    pub(crate) tokens: Vec<Listed>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -68,24 +70,29 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if self.tokens.len() > MAX_TOKENS {
+/// The plugin's own list, by token in capitals: tokens are compared without regard to case.
+#[derive(Debug)]
+pub(crate) struct OwnList(BTreeMap<String, Listed>);
+
+impl OwnList {
+    pub(crate) fn new(tokens: Vec<Listed>) -> Result<Self, String> {
+        if tokens.len() > MAX_TOKENS {
             return Err(format!("tokens: more than {MAX_TOKENS}; use the operator's list"));
         }
-        let mut seen: Vec<_> = self.tokens.iter().map(|t| t.token.to_ascii_uppercase()).collect();
-        seen.sort_unstable();
-        match seen.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(twice) => Err(format!("tokens: {} is listed twice", twice[0])),
-            None if seen.first().is_some_and(String::is_empty) => {
-                Err("tokens: a token is empty".to_owned())
+        let mut list = BTreeMap::new();
+        for listed in tokens {
+            if listed.token.is_empty() {
+                return Err("tokens: a token is empty".to_owned());
             }
-            None => Ok(()),
+            if let Some(twice) = list.insert(listed.token.to_ascii_uppercase(), listed) {
+                return Err(format!("tokens: {} is listed twice", twice.token));
+            }
         }
+        Ok(Self(list))
     }
 
     pub(crate) fn find(&self, value: &str) -> Option<&Listed> {
-        self.tokens.iter().find(|listed| listed.token.eq_ignore_ascii_case(value))
+        self.0.get(&value.to_ascii_uppercase())
     }
 }
 

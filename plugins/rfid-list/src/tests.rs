@@ -94,7 +94,7 @@ fn a_list_that_cannot_be_read_is_an_error_and_not_a_refusal() {
 fn wrong_settings_say_what_is_wrong() {
     for (settings, told) in [
         (r#"{"unkown": "pass"}"#, "unkown"),
-        (r#"{"tokens": [{"token": "a"}, {"token": "A"}]}"#, "A is listed twice"),
+        (r#"{"tokens": [{"token": "a"}, {"token": "A"}]}"#, "a is listed twice"),
         (r#"{"tokens": [{"token": ""}]}"#, "empty"),
         (r#"{"tokens": [{"token": "a", "expires": "tomorrow"}]}"#, "2026-12-31T23:00:00Z"),
     ] {

@@ -130,16 +130,17 @@ fn calls(text: &str) -> Vec<Call> {
     calls
 }
 
-/// The result stands after the last `) = `; an error is negative.
+/// The result stands after the last ` = `, which strace pads with blanks before; an error is negative.
 fn succeeded(text: &str) -> bool {
-    text.rsplit_once(") = ").is_some_and(|(_, result)| !result.starts_with('-'))
+    text.rsplit_once(" = ")
+        .is_some_and(|(call, result)| call.trim_end().ends_with(')') && !result.starts_with('-'))
 }
 
 #[test]
 fn torn_calls_are_put_together_in_the_order_in_which_they_ended() {
     let text = "7 pwrite64(3</d/store/db>, \"MARK\", 4, 0 <unfinished ...>\n\
                 8 sendto(5<TCP:[127.0.0.1:1->127.0.0.1:2]>, \"x\", 1, 0, NULL, 0) = 1\n\
-                7 <... pwrite64 resumed>) = 4\n\
+                7 <... pwrite64 resumed>)       = 4\n\
                 7 fdatasync(3</d/store/db>) = -1 EIO (Input/output error)";
     let calls = calls(text);
     let seen = calls.iter().map(|c| (c.name.as_str(), c.begun, c.ended, c.succeeded));

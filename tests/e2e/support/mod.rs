@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use api::Api;
 pub(crate) use fleet::{Fleet, profile};
 pub(crate) use server::{Server, Start};
-pub(crate) use socket::{Reply, Socket, connect, handshake};
+pub(crate) use socket::{Reply, Socket, connect, handshake, insist};
 
 /// The basic password of every station in the stories.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
@@ -25,10 +25,4 @@ pub(crate) fn guest(name: &str) -> PathBuf {
     let path = target_dir().join("guests").join(format!("{name}.wasm"));
     assert!(path.exists(), "{} is missing: run `make guests` first", path.display());
     path
-}
-
-/// One line of a story.
-#[macro_export]
-macro_rules! tell {
-    ($($words:tt)*) => { println!($($words)*) };
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Longer than any answer may take.
@@ -59,6 +61,29 @@ pub(crate) async fn handshake(
         Err(Error::Http(response)) => Err(response.status().as_u16()),
         Err(error) => panic!("neither accepted nor refused: {error}"),
     }
+}
+
+/// A handshake by hand, whatever the answer: the library would not go on without a common subprotocol. Gives back
+/// the head of the answer, too.
+pub(crate) async fn insist(
+    server: SocketAddr,
+    path: &str,
+    subprotocol: Option<&str>,
+) -> (String, Socket) {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let offer = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
+        offer.unwrap_or_default()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    (String::from_utf8(head).unwrap(), Socket(socket))
 }
 
 /// An honest handshake.

@@ -121,7 +121,7 @@ async fn a_decision_names_its_plugin_and_the_card_by_its_end_only() {
     house.happens("CS1", asked).await;
     let stranger = FactBody::TransactionEnded {
         session: "3".parse().unwrap(),
-        meter: MilliwattHours(1),
+        meter: Some(MilliwattHours(1)),
         energy: MilliwattHours::from_wh(5),
         reason: None,
     };
@@ -182,10 +182,10 @@ fn every_number_survives_the_way_to_the_reader_and_back() {
             stamp: Stamp::here(NOW),
             body: FactBody::TransactionStarted {
                 session: "2147483647".parse().unwrap(),
-                connector: crate::domain::ConnectorId(2),
-                token: Pseudonym("ab".into()),
-                meter: MilliwattHours(-1_234_567),
-                decision: permitted(),
+                place: crate::domain::Place::connector(2),
+                token: Some(Pseudonym("ab".into())),
+                meter: Some(MilliwattHours(-1_234_567)),
+                decision: Some(permitted()),
             },
         },
     };
@@ -195,5 +195,5 @@ fn every_number_survives_the_way_to_the_reader_and_back() {
     let EventBody::TransactionStarted { session, meter_wh, .. } = got.body().unwrap() else {
         panic!("{got:?}");
     };
-    assert_eq!((session.get(), meter_wh.0.0), (2_147_483_647, -1_234_567));
+    assert_eq!((session.get(), meter_wh.unwrap().0.0), (2_147_483_647, -1_234_567));
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Admin, AdminKey, Serving, router};
 use crate::domain::{
-    ConnectorId, Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit,
+    Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit, Place,
     PolicyRecords, Session, SessionId, Stamp, StationId, Verdict,
 };
 use crate::plugins::{Compiler, Host, HostConfig};
@@ -113,10 +113,11 @@ impl House {
         let mut commit = Commit::new();
         commit.put(&session.id, session, Expect::Absent);
         commit.put(&(station(), session.id), &StationSession {}, Expect::Absent);
-        commit.put(&session.token, &TokenName { token }, Expect::Any);
+        let pseudonym = self.store.pseudonym(&token);
+        commit.put(&pseudonym, &TokenName { token }, Expect::Any);
         if session.is_active() {
             let open = OpenSession { session: session.id };
-            commit.put(&(station(), session.connector, session.id), &open, Expect::Absent);
+            commit.put(&(station(), session.place, session.id), &open, Expect::Absent);
         }
         commit.synced();
         self.store.commit(commit).await.unwrap();
@@ -127,15 +128,17 @@ impl House {
         Session {
             id: SessionId::new(id).unwrap(),
             station: StationId::new(station).unwrap(),
-            connector: ConnectorId(1),
+            place: Place::connector(1),
             protocol: "ocpp1.6".into(),
             transaction: id.to_string(),
-            token: self.store.pseudonym(&IdToken::new(card).unwrap()),
-            decision: permitted(),
+            token: Some(self.store.pseudonym(&IdToken::new(card).unwrap())),
+            decision: Some(permitted()),
             started: Stamp::here(NOW),
-            meter_start: MilliwattHours::from_wh(1_000),
+            meter_start: Some(MilliwattHours::from_wh(1_000)),
             last_reading: Some((NOW, MilliwattHours(3_500_500))),
             ended: None,
+            state: None,
+            sequence: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::House;
 use super::house::NOW;
 use crate::domain::{
-    BootInfo, ConnectorId, ConnectorState, Ending, Millis, MilliwattHours, Stamp, StationId,
+    BootInfo, ConnectorState, Ending, Millis, MilliwattHours, Place, Stamp, StationId,
     StationRecord,
 };
 use crate::store::{Commit, Expect, LastSeen, TokenName};
@@ -62,7 +62,7 @@ async fn a_station_shows_what_it_said_of_itself_and_when_it_was_last_seen() {
     let mut commit = Commit::new();
     let record = StationRecord { boot: Some(boot), ..StationRecord::default() };
     commit.put(&id, &record, Expect::Absent);
-    commit.put(&(id.clone(), ConnectorId(1)), &state, Expect::Absent);
+    commit.put(&(id.clone(), Place::connector(1)), &state, Expect::Absent);
     commit.put(&id, &LastSeen { at: Millis(NOW.0 + 2) }, Expect::Absent);
     house.store.commit(commit).await.unwrap();
 
@@ -73,7 +73,8 @@ async fn a_station_shows_what_it_said_of_itself_and_when_it_was_last_seen() {
     assert_eq!(
         station["connectors"],
         json!([{
-            "connector": 1, "status": "Charging", "error": null, "info": null,
+            "evse": null, "evse": null, "connector": 1, "status": "Charging", "error": null,
+            "info": null,
             "at": "2026-01-01T00:00:00.001Z",
         }])
     );
@@ -161,7 +162,7 @@ async fn a_session_shows_energy_times_card_and_who_decided() {
     let mut session = house.charging(7, "CS1", "04A2B3C4");
     session.ended = Some(Ending {
         stamp: Stamp::here(Millis(NOW.0 + 60_000)),
-        meter_stop: MilliwattHours::from_wh(4_200),
+        meter_stop: Some(MilliwattHours::from_wh(4_200)),
         reason: Some("Local".into()),
         token: None,
     });
@@ -184,11 +185,11 @@ async fn a_session_shows_energy_times_card_and_who_decided() {
     assert_eq!(decision["opinions"][0]["took_micros"], 12);
 
     let mut forget = Commit::new();
-    forget.delete::<TokenName>(&session.token, Expect::Any).synced();
+    forget.delete::<TokenName>(session.token.as_ref().unwrap(), Expect::Any).synced();
     house.store.commit(forget).await.unwrap();
     let shown = house.get("/v1/sessions/7").await.good();
     assert_eq!(shown["token"], Value::Null, "a forgotten card has no name");
-    assert_eq!(shown["pseudonym"], session.token.to_string());
+    assert_eq!(shown["pseudonym"], session.token.unwrap().to_string());
 }
 
 #[tokio::test]

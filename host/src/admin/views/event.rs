@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{ConnectorView, DecisionView, Timestamp, WattHours};
 use crate::domain::{
-    CommandOutcome, ConnectorId, Digest, Fact, FactBody, LoggedFact, MeterReading, PluginChange,
+    CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading, Place, PluginChange,
     PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
 };
 
@@ -90,14 +90,22 @@ pub enum EventBody {
     },
     TransactionStarted {
         session: SessionId,
-        connector: ConnectorId,
-        token: Pseudonym,
-        meter_wh: WattHours,
-        decision: DecisionView,
+        evse: Option<u32>,
+        connector: Option<u32>,
+        token: Option<Pseudonym>,
+        meter_wh: Option<WattHours>,
+        decision: Option<DecisionView>,
+    },
+    TransactionUpdated {
+        session: SessionId,
+        /// The station's word for why it says so.
+        trigger: String,
+        /// The station's word for what the connector does, for example `Charging`.
+        state: Option<String>,
     },
     TransactionEnded {
         session: SessionId,
-        meter_wh: WattHours,
+        meter_wh: Option<WattHours>,
         energy_wh: WattHours,
         reason: Option<String>,
     },
@@ -107,7 +115,8 @@ pub enum EventBody {
         reason: Option<String>,
     },
     MeterValues {
-        connector: ConnectorId,
+        evse: Option<u32>,
+        connector: Option<u32>,
         session: Option<SessionId>,
         readings: Vec<ReadingView>,
     },
@@ -142,6 +151,9 @@ pub struct SampleView {
     pub phase: Option<String>,
     pub context: Option<String>,
     pub location: Option<String>,
+    /// The value is to be multiplied by ten to the power of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiplier: Option<i32>,
 }
 
 impl From<MeterReading> for ReadingView {
@@ -155,8 +167,8 @@ impl From<MeterReading> for ReadingView {
 
 impl From<Sample> for SampleView {
     fn from(sample: Sample) -> Self {
-        let Sample { value, measurand, unit, phase, context, location } = sample;
-        Self { value, measurand, unit, phase, context, location }
+        let Sample { value, measurand, unit, phase, context, location, multiplier } = sample;
+        Self { value, measurand, unit, phase, context, location, multiplier }
     }
 }
 
@@ -171,26 +183,31 @@ impl From<FactBody> for EventBody {
                 serial: boot.serial,
                 firmware: boot.firmware,
             },
-            FactBody::ConnectorStatus { connector, state } => {
-                Self::ConnectorStatus(ConnectorView::of(connector, state))
+            FactBody::ConnectorStatus { place, state } => {
+                Self::ConnectorStatus(ConnectorView::of(place, state))
             }
             FactBody::AuthorizeAsked { token, purpose, decision } => {
                 Self::AuthorizeAsked { token, purpose, decision: decision.into() }
             }
-            FactBody::TransactionStarted { session, connector, token, meter, decision } => {
-                let (meter_wh, decision) = (WattHours(meter), decision.into());
-                Self::TransactionStarted { session, connector, token, meter_wh, decision }
+            FactBody::TransactionStarted { session, place, token, meter, decision } => {
+                let (meter_wh, decision) = (meter.map(WattHours), decision.map(Into::into));
+                let Place { evse, connector } = place;
+                Self::TransactionStarted { session, evse, connector, token, meter_wh, decision }
+            }
+            FactBody::TransactionUpdated { session, trigger, state } => {
+                Self::TransactionUpdated { session, trigger, state }
             }
             FactBody::TransactionEnded { session, meter, energy, reason } => {
-                let (meter_wh, energy_wh) = (WattHours(meter), WattHours(energy));
+                let (meter_wh, energy_wh) = (meter.map(WattHours), WattHours(energy));
                 Self::TransactionEnded { session, meter_wh, energy_wh, reason }
             }
             FactBody::OrphanStop { transaction, meter, reason } => {
                 Self::OrphanStop { transaction, meter_wh: WattHours(meter), reason }
             }
-            FactBody::MeterValues { connector, session, readings } => {
+            FactBody::MeterValues { place, session, readings } => {
                 let readings = readings.into_iter().map(ReadingView::from).collect();
-                Self::MeterValues { connector, session, readings }
+                let Place { evse, connector } = place;
+                Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
             FactBody::CommandAnswered { action, outcome } => {

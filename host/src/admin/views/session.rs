@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Timestamp, WattHours};
 use crate::domain::{
-    ConnectorId, Decision, IdToken, Opinion, PluginName, Pseudonym, Session, SessionId, StationId,
+    Decision, IdToken, Opinion, Place, PluginName, Pseudonym, Session, SessionId, StationId,
     Verdict,
 };
 
@@ -20,25 +20,32 @@ pub struct SessionsPage {
 pub struct SessionView {
     pub id: SessionId,
     pub station: StationId,
-    pub connector: ConnectorId,
+    /// `null` where the protocol counts connectors only.
+    pub evse: Option<u32>,
+    pub connector: Option<u32>,
     pub protocol: String,
     /// The transaction's name on the wire.
     pub transaction: String,
     /// The card in full; `null` once its holder was forgotten.
     pub token: Option<IdToken>,
     /// The name of the card in facts and events.
-    pub pseudonym: Pseudonym,
+    pub pseudonym: Option<Pseudonym>,
     /// By the station's clock if it can be believed, else the time of receipt.
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
     /// Why it ended, in the station's words.
     pub reason: Option<String>,
-    pub meter_start_wh: WattHours,
+    pub meter_start_wh: Option<WattHours>,
     pub meter_stop_wh: Option<WattHours>,
     /// So far, while it is active.
     pub energy_wh: WattHours,
     pub active: bool,
-    pub decision: DecisionView,
+    /// What the connector does, in the station's words (2.x).
+    pub state: Option<String>,
+    /// Numbers of events that have not come, as ranges with both ends (2.x).
+    pub missing_events: Vec<(u32, u32)>,
+    /// `null` until a card was shown.
+    pub decision: Option<DecisionView>,
 }
 
 impl SessionView {
@@ -47,14 +54,15 @@ impl SessionView {
         let (energy, active) = (session.energy(), session.is_active());
         let (ended, meter_stop, reason) = match session.ended {
             Some(ending) => {
-                (Some(Timestamp(ending.stamp.best())), Some(ending.meter_stop), ending.reason)
+                (Some(Timestamp(ending.stamp.best())), ending.meter_stop, ending.reason)
             }
             None => (None, None, None),
         };
         Self {
             id: session.id,
             station: session.station,
-            connector: session.connector,
+            evse: session.place.evse,
+            connector: session.place.connector,
             protocol: session.protocol,
             transaction: session.transaction,
             token,
@@ -62,12 +70,20 @@ impl SessionView {
             started: Timestamp(session.started.best()),
             ended,
             reason,
-            meter_start_wh: WattHours(session.meter_start),
+            meter_start_wh: session.meter_start.map(WattHours),
             meter_stop_wh: meter_stop.map(WattHours),
             energy_wh: WattHours(energy),
             active,
-            decision: DecisionView::from(session.decision),
+            state: session.state,
+            missing_events: session.sequence.map(|events| events.missing()).unwrap_or_default(),
+            decision: session.decision.map(DecisionView::from),
         }
+    }
+}
+
+impl SessionView {
+    pub fn place(&self) -> Place {
+        Place { evse: self.evse, connector: self.connector }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Change, Timestamp};
-use crate::domain::{ConnectorId, ConnectorState, StationId};
+use crate::domain::{ConnectorState, Place, StationId};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StationsPage {
@@ -38,7 +38,9 @@ pub struct StationView {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConnectorView {
-    pub connector: ConnectorId,
+    /// `null` where the protocol counts connectors only.
+    pub evse: Option<u32>,
+    pub connector: Option<u32>,
     /// In the station's words, for example `Charging`.
     pub status: String,
     pub error: Option<String>,
@@ -47,9 +49,14 @@ pub struct ConnectorView {
 }
 
 impl ConnectorView {
-    pub fn of(connector: ConnectorId, state: ConnectorState) -> Self {
+    pub fn of(place: Place, state: ConnectorState) -> Self {
         let ConnectorState { status, error, info, at } = state;
-        Self { connector, status, error, info, at: Timestamp(at) }
+        let Place { evse, connector } = place;
+        Self { evse, connector, status, error, info, at: Timestamp(at) }
+    }
+
+    pub fn place(&self) -> Place {
+        Place { evse: self.evse, connector: self.connector }
     }
 }
 

@@ -66,6 +66,12 @@ impl Cast {
         Ok(())
     }
 
+    /// What an earlier run left behind, if there was one.
+    pub(super) async fn newest_session(&self, client: &Client) -> anyhow::Result<Option<u64>> {
+        let newest: Value = client.get(&["sessions"], &[("limit", "1".to_owned())]).await?;
+        Ok(newest.pointer("/sessions/0/id").and_then(Value::as_u64))
+    }
+
     /// Every station as it was left: its register goes on where its last session ended.
     pub(super) async fn profiles(&self, client: &Client) -> anyhow::Result<Vec<Profile>> {
         let mut profiles = Vec::new();

@@ -196,7 +196,7 @@ async fn pages_run_both_ways_and_go_on_where_they_stopped(ground: &Ground) {
         for id in 1..=5 {
             commit.put(&(station(name), session(id)), &StationSession {}, Expect::Any);
             let open = OpenSession { session: session(id) };
-            commit.put(&(station(name), ConnectorId(id % 2), session(id)), &open, Expect::Any);
+            commit.put(&(station(name), Place::connector(id % 2), session(id)), &open, Expect::Any);
         }
     }
     store.commit(commit).await.unwrap();
@@ -228,13 +228,11 @@ async fn long_texts_and_long_facts_come_back_whole(ground: &Ground) {
             phase: None,
             context: None,
             location: None,
+            multiplier: None,
         }],
     };
-    let long = fact(FactBody::MeterValues {
-        connector: ONE,
-        session: None,
-        readings: vec![reading; 2000],
-    });
+    let long =
+        fact(FactBody::MeterValues { place: ONE, session: None, readings: vec![reading; 2000] });
     // Cut in the middle of a letter again and again.
     let text = "ü€".repeat(40_000);
     let store = ground.open();

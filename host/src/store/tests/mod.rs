@@ -7,7 +7,7 @@ mod sled_directory;
 use std::sync::Arc;
 
 use crate::domain::{
-    ConnectorId, Fact, FactBody, Millis, MilliwattHours, PluginName, SessionId, Stamp, StateRead,
+    Fact, FactBody, Millis, MilliwattHours, Place, PluginName, SessionId, Stamp, StateRead,
     StateWrite, StationId,
 };
 
@@ -88,4 +88,4 @@ fn state_write(key: &str, value: Option<&[u8]>) -> StateWrite {
     StateWrite { plugin: plugin("wallet"), key: key.into(), value: value.map(<[u8]>::to_vec) }
 }
 
-const ONE: ConnectorId = ConnectorId(1);
+const ONE: Place = Place::connector(1);
