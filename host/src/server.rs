@@ -25,7 +25,7 @@ use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
-use crate::work::{FreeSpace, Presence, Rollout, RolloutError};
+use crate::work::{Ages, FreeSpace, Presence, Retention, Rollout, RolloutError};
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
@@ -114,6 +114,19 @@ impl Server {
             tasks: Vec::new(),
         };
         server.tasks.push(tokio::spawn(space.watch(server.store.clone(), server.stopping.clone())));
+        let ages = Ages {
+            raw: config.keep_raw,
+            meter_values: config.keep_meter_values,
+            log: config.keep_log,
+        };
+        // Nobody but the API reads the log, and whoever asks there takes what is kept.
+        let retention = Retention::new(
+            server.store.clone(),
+            ages,
+            |store| Ok(*store.durable().borrow()),
+            wall_clock,
+        );
+        server.tasks.push(tokio::spawn(retention.keep(server.stopping.clone())));
         server.open_admin(rollout, metrics).await?;
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)

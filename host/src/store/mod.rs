@@ -19,6 +19,7 @@ mod memory_engine;
 mod policy_records;
 mod pseudonyms;
 mod records;
+mod retention;
 mod session_ids;
 mod sled_engine;
 mod space;
@@ -38,4 +39,5 @@ pub use records::{
     LastSeen, OpenSession, PluginRecord, Record, SeenEvent, SeenStart, StationSession,
     StationTransaction, TokenName,
 };
+pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

@@ -2,10 +2,12 @@
 
 mod free_space;
 mod presence;
+mod retention;
 mod rollout;
 #[cfg(test)]
 mod tests;
 
 pub use free_space::FreeSpace;
 pub use presence::Presence;
+pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod durability;
+mod retention;
 mod sled_directory;
 
 use std::sync::Arc;
