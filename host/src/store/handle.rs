@@ -1,7 +1,7 @@
 //! The store as other rooms hold it: read, commit, follow. Knows which engine serves it only while it opens.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -53,9 +53,14 @@ struct Inner {
 impl Store {
     /// Opens the store of a data directory, and makes it when there is none.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let dir = dir.join(DIRECTORY);
+        let dir = place_in(dir);
         let engine = Arc::new(SledEngine::open(&dir)?);
         Self::start(engine, Some(Witness::beside(dir)))
+    }
+
+    /// Whether a data directory has a store.
+    pub(super) fn is_in(dir: &Path) -> bool {
+        place_in(dir).is_dir()
     }
 
     pub fn on_engine(engine: Arc<dyn Engine>) -> Result<Self, OpenError> {
@@ -174,11 +179,15 @@ impl Store {
 
     /// Serves what is queued, syncs and ends the committer. Other handles can still read.
     pub async fn close(self) {
-        let inner = self.inner;
-        let closing = tokio::task::spawn_blocking(move || inner.close());
+        let closing = tokio::task::spawn_blocking(move || self.close_here());
         if let Err(error) = closing.await {
             tracing::error!(%error, "the store was not closed in order");
         }
+    }
+
+    /// [`close`](Store::close) for threads that may wait.
+    pub(super) fn close_here(self) {
+        self.inner.close();
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -205,6 +214,11 @@ impl Store {
             }
         })
     }
+}
+
+/// Where a data directory has its store.
+pub(super) fn place_in(dir: &Path) -> PathBuf {
+    dir.join(DIRECTORY)
 }
 
 impl Inner {

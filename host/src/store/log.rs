@@ -33,7 +33,7 @@ impl Store {
         text.map(String::from_utf8).transpose().map_err(damaged)
     }
 
-    fn logged(&self, (key, bytes): &Pair) -> Result<LoggedFact, StoreError> {
+    pub(super) fn logged(&self, (key, bytes): &Pair) -> Result<LoggedFact, StoreError> {
         let damaged = || StoreError::Damaged { table: Table::Log };
         let seq = keys::parse(Table::Log, key).ok_or_else(damaged)?;
         let view = records::checked(Table::Log, FACT_VERSION, bytes)?;

@@ -4,6 +4,7 @@
 //! A [`Commit`] is plain data; [`Store::commit`] queues it for the committer, which checks what the commit relies on,
 //! numbers its facts, applies everything that waits in one batch, syncs once, and then answers.
 
+mod archive;
 mod chunks;
 mod commit;
 mod committer;
@@ -28,6 +29,7 @@ mod tests;
 mod value;
 mod witness;
 
+pub use archive::{ArchiveError, Progress, Step, Summary, import};
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
 pub use committer::{Health, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};

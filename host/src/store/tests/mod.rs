@@ -1,5 +1,6 @@
 //! The store from outside: what other rooms rely on, told as stories. Those in `conformance` hold on every engine.
 
+mod archive;
 mod conformance;
 mod durability;
 mod retention;
