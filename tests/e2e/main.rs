@@ -9,6 +9,7 @@
 
 mod support;
 
+mod archive;
 mod bad_input;
 mod disk;
 mod full_disk;
