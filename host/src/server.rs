@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,6 +30,12 @@ use crate::work::{Ages, FreeSpace, Presence, Retention, Rollout, RolloutError};
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
 const BACKLOG: u32 = 4096;
+
+/// Between two clean-ups of what the metrics have gathered; without them histograms grow until somebody scrapes.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long requests to the admin API may go on when the server stops: a command may wait minutes for its station.
+const ADMIN_GRACE: Duration = Duration::from_secs(5);
 
 /// File descriptors that are not stations: listeners, the store, admin connections.
 const OTHER_FILES: u64 = 200;
@@ -75,7 +81,14 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let metrics = metrics_handle()?;
         make_private_directory(&config.data)?;
+        make_private_directory(&config.data.join("store"))?;
+        warn_of_open_directory(&config.data);
         say_how_many_stations_fit();
+        let ages = Ages {
+            raw: config.keep_raw,
+            meter_values: config.keep_meter_values,
+            log: config.keep_log,
+        };
         let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
         let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
         // Before the store opens: to open it takes room, too, and the ballast may have to make it.
@@ -98,10 +111,6 @@ impl Server {
                 policy_deadline: config.policy_deadline,
             },
         });
-        let unrestored = rollout.restore().await?;
-        for plugin in &unrestored {
-            error!(plugin = %plugin.name, error = %plugin.error, "not running");
-        }
         let mut server = Self {
             stations: config.listen,
             admin: config.admin,
@@ -113,23 +122,34 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
-        server.tasks.push(tokio::spawn(space.watch(server.store.clone(), server.stopping.clone())));
-        let ages = Ages {
-            raw: config.keep_raw,
-            meter_values: config.keep_meter_values,
-            log: config.keep_log,
-        };
-        // Nobody but the API reads the log, and whoever asks there takes what is kept.
-        let retention = Retention::new(
-            server.store.clone(),
-            ages,
-            |store| Ok(*store.durable().borrow()),
-            wall_clock,
-        );
-        server.tasks.push(tokio::spawn(retention.keep(server.stopping.clone())));
-        server.open_admin(rollout, metrics).await?;
+        server.keep_house(space, ages);
+        server.keep_metrics(metrics.clone());
+        server.open_admin(rollout.clone(), metrics).await?;
+        // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
+        for plugin in &rollout.restore().await? {
+            error!(plugin = %plugin.name, error = %plugin.error, "not running");
+        }
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
+    }
+
+    fn keep_metrics(&mut self, metrics: PrometheusHandle) {
+        let stop = self.stopping.clone();
+        self.tasks.push(tokio::spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(METRICS_UPKEEP)).await.is_some() {
+                metrics.run_upkeep();
+            }
+        }));
+    }
+
+    /// Watches the disk, and deletes what is too old.
+    fn keep_house(&mut self, space: FreeSpace, ages: Ages) {
+        let (store, stop) = (self.store.clone(), self.stopping.clone());
+        self.tasks.push(tokio::spawn(space.watch(store, stop)));
+        // Nobody but the API reads the log, and whoever asks there takes what is kept.
+        let done = |store: &Store| Ok(*store.durable().borrow());
+        let retention = Retention::new(self.store.clone(), ages, done, wall_clock);
+        self.tasks.push(tokio::spawn(retention.keep(self.stopping.clone())));
     }
 
     async fn open_admin(
@@ -194,9 +214,12 @@ impl Server {
         if !self.registry.shut_down().await {
             warn!("some stations' work did not end in time; what was acknowledged is on record");
         }
-        for task in self.tasks {
+        let deadline = tokio::time::Instant::now() + ADMIN_GRACE;
+        for mut task in self.tasks {
             // A listener that panicked has said so; nothing is left to do for it.
-            let _ = task.await;
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
         }
         self.store.close().await;
         info!("stopped");
@@ -227,6 +250,15 @@ fn make_private_directory(path: &Path) -> Result<(), StartError> {
         .mode(0o700)
         .create(path)
         .map_err(|source| StartError::DataDirectory { path: path.to_owned(), source })
+}
+
+fn warn_of_open_directory(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map(|found| found.permissions().mode()).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        warn!("others may look into {path}, where keys and cards are kept: chmod 700 {path}");
+    }
 }
 
 /// One recorder for the process, however many servers a test starts in it.

@@ -173,9 +173,15 @@ impl Plugin {
         let mut last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(error.to_string());
         drop(last);
+        if matches!(error, CallError::Told(_)) && self.uneasy.load(Ordering::Relaxed) {
+            // It said that it could not find out: it works.
+            let mut breaker = self.breaker();
+            breaker.succeeded();
+            self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
+        }
         if error.is_breakage() {
             let mut breaker = self.breaker();
-            let opens = breaker.broke(began.into_std());
+            let opens = breaker.broke(std::time::Instant::now());
             self.uneasy.store(true, Ordering::Relaxed);
             drop(breaker);
             self.complain(error, opens);

@@ -121,9 +121,7 @@ impl Store {
         let progress = self.read::<Counter>(&kept.progress())?;
         let done = Seq(progress.map_or(0, |counter| counter.value.next.saturating_sub(1)));
         let mut cut = Cut { keys: Vec::new(), through: done, trimmed: Trimmed::default() };
-        let facts = self.facts(done, MOST_FACTS)?;
-        let is_page_full = facts.len() == MOST_FACTS;
-        for LoggedFact { seq, fact } in facts {
+        for LoggedFact { seq, fact } in self.facts(done, MOST_FACTS)? {
             if seq > through || fact.stamp.received >= horizon {
                 return Ok(cut);
             }
@@ -139,7 +137,7 @@ impl Store {
             cut.through = seq;
             cut.trimmed.seen += 1;
         }
-        cut.trimmed.more = is_page_full;
+        cut.trimmed.more = cut.trimmed.seen > 0;
         Ok(cut)
     }
 

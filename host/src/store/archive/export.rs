@@ -72,7 +72,7 @@ impl Store {
             Way::Records(_) if *key == ledger::revisions_key() => None,
             Way::Records(port) => Some((port.line(name, key, value)?, false)),
             Way::Facts => {
-                let logged = self.logged(pair)?;
+                let (logged, _) = self.logged(pair)?;
                 let raw = self.raw(logged.seq)?;
                 Some((lines::fact_line(name, &logged, raw)?, true))
             }

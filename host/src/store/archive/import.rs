@@ -32,6 +32,7 @@ pub fn import(file: &Path, dir: &Path, progress: Progress<'_>) -> Result<Summary
     let summary = check(open()?)?;
     make_empty(dir)?;
     let unfinished = dir.join(UNFINISHED);
+    make_private(&unfinished)?;
     let engine = SledEngine::open(&unfinished)?;
     let sum = fill(&engine, open()?, &summary, progress)?;
     drop(engine);
@@ -40,7 +41,7 @@ pub fn import(file: &Path, dir: &Path, progress: Progress<'_>) -> Result<Summary
     let place = handle::place_in(dir);
     fs::rename(&unfinished, place)
         .and_then(|()| format::sync_directory(dir))
-        .map_err(|source| ArchiveError::Directory { dir: dir.to_owned(), source })?;
+        .map_err(|source| unusable(dir, source))?;
     let store = Store::open(dir)?;
     let read_back =
         store.write_lines(&mut io::sink(), &mut |lines| progress(Step::ReadingBack, lines));
@@ -86,12 +87,20 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Archiv
 }
 
 fn make_empty(dir: &Path) -> Result<(), ArchiveError> {
-    let unusable = |source| ArchiveError::Directory { dir: dir.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
-    if fs::read_dir(dir).map_err(unusable)?.next().is_some() {
+    make_private(dir)?;
+    if fs::read_dir(dir).map_err(|source| unusable(dir, source))?.next().is_some() {
         return Err(ArchiveError::NotEmpty { dir: dir.to_owned() });
     }
     Ok(())
+}
+
+fn make_private(dir: &Path) -> Result<(), ArchiveError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| unusable(dir, source))
+}
+
+fn unusable(dir: &Path, source: io::Error) -> ArchiveError {
+    ArchiveError::Directory { dir: dir.to_owned(), source }
 }
 
 /// Writes what the lines say. Returns the sum of the lines that an export of it is to have: this server may write a

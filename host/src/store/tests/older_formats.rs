@@ -35,7 +35,7 @@ async fn a_directory_of_format_1_opens_and_goes_on() {
 
     let first = store.read::<Session>(&session(1)).unwrap().unwrap().value;
     assert_eq!(first.station, station("SIM-1"));
-    assert_eq!(first.energy(), MilliwattHours(2_046_000));
+    assert_eq!(first.energy(), MilliwattHours(2046000));
     let card = IdToken::new("card-1").unwrap();
     assert!(store.read::<TokenRecord>(&card).unwrap().is_some());
     assert_eq!(first.token, Some(store.pseudonym(&card)), "cards keep their pseudonyms");
