@@ -1,4 +1,4 @@
-//! `/v1/stations`: who they are, what they say, what the operator says of them.
+//! `/v1/stations`: who they are, what they say, what the operator says of them. Knows no socket.
 
 use std::sync::Arc;
 
