@@ -1,9 +1,13 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod free_space;
 mod presence;
+mod retention;
 mod rollout;
 #[cfg(test)]
 mod tests;
 
+pub use free_space::FreeSpace;
 pub use presence::Presence;
+pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
