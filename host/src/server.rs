@@ -25,7 +25,7 @@ use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Store};
-use crate::work::{Presence, Rollout, RolloutError};
+use crate::work::{Observers, Presence, Rollout, RolloutError};
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
@@ -81,6 +81,7 @@ impl Server {
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
         let rollout = Rollout::new(host.clone(), store.clone(), wall_clock);
+        let observers = Observers::new(host.clone(), store.clone(), admin::tell);
         let silence = match config.when_nobody_decides {
             DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
             DefaultVerdict::Permit => Verdict::Permit(Default::default()),
@@ -108,7 +109,9 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
-        server.open_admin(rollout, metrics).await?;
+        let stop = server.stopping.clone();
+        server.tasks.push(tokio::spawn(observers.clone().keep(stop)));
+        server.open_admin(rollout, observers, metrics).await?;
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }
@@ -116,6 +119,7 @@ impl Server {
     async fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
+        observers: Observers,
         metrics: PrometheusHandle,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
@@ -124,6 +128,7 @@ impl Server {
             store: self.store.clone(),
             registry: self.registry.clone(),
             rollout,
+            observers,
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),

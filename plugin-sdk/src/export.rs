@@ -1,7 +1,7 @@
 //! What [`export!`](crate::export) expands to. The host never meets a policy's own types, only these functions.
 
 use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
-use crate::{Ask, Authorizer, Lifecycle, Purpose, lifecycle};
+use crate::{Ask, Authorizer, Event, Lifecycle, Observer, Purpose, lifecycle};
 
 pub use std::cell::OnceCell;
 pub use std::thread_local;
@@ -69,6 +69,18 @@ macro_rules! export_hook {
             $exported with_types_in $crate::bindings::authorizer
         );
     };
+    ($exported:ident, $policy:ty, Observer) => {
+        impl $crate::bindings::observer::exports::plugpoint::plugin::observer::Guest
+            for $exported
+        {
+            fn on_events(batch: Vec<$crate::Event>) -> Result<(), String> {
+                POLICY.with(|cell| $crate::export::on_events(cell.get(), &batch))
+            }
+        }
+        $crate::bindings::observer::export_observer!(
+            $exported with_types_in $crate::bindings::observer
+        );
+    };
 }
 
 pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
@@ -85,6 +97,13 @@ pub fn authorize<P: Authorizer>(
     purpose: &str,
     token: &wit::Token,
 ) -> Result<wit::Verdict, String> {
-    let policy = policy.ok_or("the host has not configured this instance")?;
-    policy.authorize(ask, Purpose::from_text(purpose), token)
+    configured(policy)?.authorize(ask, Purpose::from_text(purpose), token)
+}
+
+pub fn on_events<P: Observer>(policy: Option<&P>, batch: &[Event]) -> Result<(), String> {
+    configured(policy)?.on_events(batch)
+}
+
+fn configured<P>(policy: Option<&P>) -> Result<&P, String> {
+    policy.ok_or_else(|| "the host has not configured this instance".to_owned())
 }

@@ -124,6 +124,25 @@ pub enum FactBody {
     },
 }
 
+/// The kinds alone, under the same names: what a reader of the log can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactKind {
+    Connected,
+    Disconnected,
+    Booted,
+    ConnectorStatus,
+    AuthorizeAsked,
+    TransactionStarted,
+    TransactionUpdated,
+    TransactionEnded,
+    OrphanStop,
+    MeterValues,
+    Other,
+    CommandAnswered,
+    PluginChanged,
+}
+
 /// What became of a CALL that we sent to a station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,6 +186,24 @@ pub struct Sample {
 }
 
 impl FactBody {
+    pub const fn kind(&self) -> FactKind {
+        match self {
+            Self::Connected { .. } => FactKind::Connected,
+            Self::Disconnected { .. } => FactKind::Disconnected,
+            Self::Booted(_) => FactKind::Booted,
+            Self::ConnectorStatus { .. } => FactKind::ConnectorStatus,
+            Self::AuthorizeAsked { .. } => FactKind::AuthorizeAsked,
+            Self::TransactionStarted { .. } => FactKind::TransactionStarted,
+            Self::TransactionUpdated { .. } => FactKind::TransactionUpdated,
+            Self::TransactionEnded { .. } => FactKind::TransactionEnded,
+            Self::OrphanStop { .. } => FactKind::OrphanStop,
+            Self::MeterValues { .. } => FactKind::MeterValues,
+            Self::Other { .. } => FactKind::Other,
+            Self::CommandAnswered { .. } => FactKind::CommandAnswered,
+            Self::PluginChanged { .. } => FactKind::PluginChanged,
+        }
+    }
+
     /// The one table of durability (DESIGN §4): money, authorisation, transactions, boots and configuration are
     /// synced; what the next message repeats anyway is soft.
     pub const fn durability(&self) -> Durability {

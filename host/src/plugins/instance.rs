@@ -11,7 +11,7 @@ use tracing::debug;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle};
+use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer};
 use super::context::{Call, Context, LogGate, begin, tidy};
 use super::error::CallError;
 use super::limits::{Limits, MAX_TEXT, MemoryLedger};
@@ -34,6 +34,7 @@ pub(super) struct Blueprint {
 pub(super) struct Exports {
     pub(super) lifecycle: Option<lifecycle::GuestIndices>,
     pub(super) authorizer: Option<authorizer::GuestIndices>,
+    pub(super) observer: Option<observer::GuestIndices>,
 }
 
 /// A component that runs. One call at a time.
@@ -41,9 +42,17 @@ pub(super) struct Instance {
     pub(super) store: Store<Context>,
     pub(super) lifecycle: Option<lifecycle::Guest>,
     pub(super) authorizer: Option<authorizer::Guest>,
+    pub(super) observer: Option<observer::Guest>,
     calls_left: u32,
     /// Given up after the store.
     _place: OwnedSemaphorePermit,
+}
+
+/// The exports of a component that has just started.
+struct Guests {
+    lifecycle: Option<lifecycle::Guest>,
+    authorizer: Option<authorizer::Guest>,
+    observer: Option<observer::Guest>,
 }
 
 /// What a guest's function returns through wasmtime, within a deadline.
@@ -64,10 +73,11 @@ impl Blueprint {
         let mut store = context.into_store(self.code.engine());
         begin(&mut store, Call::new(self.limits.load_cpu, None));
         match self.instantiate(&mut store).await {
-            Ok((lifecycle, authorizer)) => Ok(Instance {
+            Ok(Guests { lifecycle, authorizer, observer }) => Ok(Instance {
                 store,
                 lifecycle,
                 authorizer,
+                observer,
                 calls_left: self.limits.calls_per_instance.get(),
                 _place: place,
             }),
@@ -75,16 +85,15 @@ impl Blueprint {
         }
     }
 
-    async fn instantiate(
-        &self,
-        store: &mut Store<Context>,
-    ) -> wasmtime::Result<(Option<lifecycle::Guest>, Option<authorizer::Guest>)> {
+    async fn instantiate(&self, store: &mut Store<Context>) -> wasmtime::Result<Guests> {
         let instance = self.code.instantiate_async(&mut *store).await?;
         let lifecycle = self.exports.lifecycle.as_ref();
         let lifecycle = lifecycle.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let authorizer = self.exports.authorizer.as_ref();
         let authorizer = authorizer.map(|at| at.load(&mut *store, &instance)).transpose()?;
-        Ok((lifecycle, authorizer))
+        let observer = self.exports.observer.as_ref();
+        let observer = observer.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        Ok(Guests { lifecycle, authorizer, observer })
     }
 
     /// An instance that is ready to serve.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle};
+use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer};
 use super::context::{Call, Context, LogGate, begin};
 use super::engine::open_compiled;
 use super::error::{CallError, CompileError, LoadError};
@@ -205,9 +205,12 @@ fn exports(inspection: &Inspection, code: &InstancePre<Context>) -> Result<Expor
     let lifecycle = inspection.lifecycle.then(|| lifecycle::GuestIndices::new(code));
     let authorizer = inspection.hooks.contains(&Hook::Authorizer);
     let authorizer = authorizer.then(|| authorizer::GuestIndices::new(code));
+    let observer = inspection.hooks.contains(&Hook::Observer);
+    let observer = observer.then(|| observer::GuestIndices::new(code));
     Ok(Exports {
         lifecycle: lifecycle.transpose().map_err(contract)?,
         authorizer: authorizer.transpose().map_err(contract)?,
+        observer: observer.transpose().map_err(contract)?,
     })
 }
 

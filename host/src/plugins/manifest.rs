@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::PluginName;
+use crate::domain::{FactKind, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -39,6 +39,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
+    pub observer: ObserverSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,32 @@ impl Default for AuthorizerSettings {
     fn default() -> Self {
         Self { priority: DEFAULT_PRIORITY, on_failure: OnFailure::default() }
     }
+}
+
+/// What an observer is told of, and from where on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ObserverSettings {
+    /// The kinds of event that it is told of; empty for all.
+    pub kinds: BTreeSet<FactKind>,
+    pub from: Begin,
+}
+
+impl ObserverSettings {
+    pub fn wants(&self, kind: FactKind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+}
+
+/// Where in the log an observer begins that has no cursor yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begin {
+    /// With what happens from the load on.
+    #[default]
+    Now,
+    /// With the oldest fact that is kept.
+    Start,
 }
 
 /// What counts as a plugin's word when it traps, is too slow or says that it could not find out.
@@ -72,17 +99,19 @@ pub enum OnFailure {
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
     Authorizer,
+    Observer,
 }
 
 impl Hook {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorizer => "authorizer",
+            Self::Observer => "observer",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer].into_iter().find(|hook| hook.as_str() == name)
+        [Self::Authorizer, Self::Observer].into_iter().find(|hook| hook.as_str() == name)
     }
 }
 
@@ -189,6 +218,10 @@ mod tests {
         for (text, told) in [
             ("name = \"x\"\nversion = \"1\"\nimport = []", "import"),
             ("name = \"x\"\nversion = \"1\"\nimports = [\"http\"]", "http"),
+            (
+                "name = \"x\"\nversion = \"1\"\n[hooks.observer]\nkinds = [\"boot\"]",
+                "transaction-ended",
+            ),
             ("name = \"X\"\nversion = \"1\"", "plugin name"),
             ("name = \"x\"\nversion = \"1 2\"", "version"),
         ] {

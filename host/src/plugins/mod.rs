@@ -21,6 +21,7 @@ mod instance;
 mod limits;
 mod load;
 mod manifest;
+mod observer;
 mod pack;
 mod plugin;
 
@@ -30,8 +31,10 @@ pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Capability, Hook, HookSettings, Manifest, ManifestError, OnFailure,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, Manifest, ManifestError,
+    ObserverSettings, OnFailure,
 };
+pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
 
@@ -39,3 +42,5 @@ pub use plugin::{Plugin, PluginStatus};
 pub(crate) mod guests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod watchers;

@@ -34,6 +34,6 @@ pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, OpenSession, PluginRecord, Record, SeenEvent, SeenStart, StationSession,
-    StationTransaction, TokenName,
+    LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent, SeenStart,
+    StationSession, StationTransaction, TokenName,
 };

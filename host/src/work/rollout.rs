@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::observers::first_cursor;
 use crate::domain::{
     Digest, Fact, FactBody, Millis, PluginChange, PluginName, PluginVersion, Stamp, Versioned,
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
-    All, Commit, CommitError, Conflict, Expect, Order, PluginRecord, Store, StoreError,
+    All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
+    StoreError,
 };
 
 /// Longest settings of a plugin, in bytes of JSON. A record holds those of two versions.
@@ -211,6 +213,12 @@ impl Rollout {
             let mut commit = Commit::new();
             commit.put(&name, &record, expect).effects(prepared.effects().clone());
             commit.fact(fact(&name, change, &record.active, record.loaded_at), None);
+            if let Some(observes) = prepared.observes()
+                && self.store.read::<ObserverCursor>(&name)?.is_none()
+            {
+                // With the load, so that an observer misses nothing of what comes after it.
+                commit.put(&name, &first_cursor(observes, &self.store), Expect::Absent);
+            }
             match self.store.commit(commit).await {
                 Ok(_) => {
                     self.host.publish(prepared);
