@@ -14,4 +14,5 @@ mod disk;
 mod imports;
 mod independent_client;
 mod kill;
+mod observe;
 mod swap;
