@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,6 +30,12 @@ use crate::work::{Observers, Presence, Rollout, RolloutError};
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
 const BACKLOG: u32 = 4096;
+
+/// Between two clean-ups of what the metrics have gathered; without them histograms grow until somebody scrapes.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long requests to the admin API may go on when the server stops: a command may wait minutes for its station.
+const ADMIN_GRACE: Duration = Duration::from_secs(5);
 
 /// File descriptors that are not stations: listeners, the store, admin connections.
 const OTHER_FILES: u64 = 200;
@@ -75,6 +81,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let metrics = metrics_handle()?;
         make_private_directory(&config.data)?;
+        make_private_directory(&config.data.join("store"))?;
+        warn_of_open_directory(&config.data);
         say_how_many_stations_fit();
         let store = Store::open(&config.data)?;
         let key = AdminKey::open_or_create(&config.data)?;
@@ -94,10 +102,6 @@ impl Server {
                 policy_deadline: config.policy_deadline,
             },
         });
-        let unrestored = rollout.restore().await?;
-        for plugin in &unrestored {
-            error!(plugin = %plugin.name, error = %plugin.error, "not running");
-        }
         let mut server = Self {
             stations: config.listen,
             admin: config.admin,
@@ -109,11 +113,24 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
-        let stop = server.stopping.clone();
-        server.tasks.push(tokio::spawn(observers.clone().keep(stop)));
-        server.open_admin(rollout, observers, metrics).await?;
+        server.keep_metrics(metrics.clone());
+        server.open_admin(rollout.clone(), observers.clone(), metrics).await?;
+        // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
+        for plugin in &rollout.restore().await? {
+            error!(plugin = %plugin.name, error = %plugin.error, "not running");
+        }
+        server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
+    }
+
+    fn keep_metrics(&mut self, metrics: PrometheusHandle) {
+        let stop = self.stopping.clone();
+        self.tasks.push(tokio::spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(METRICS_UPKEEP)).await.is_some() {
+                metrics.run_upkeep();
+            }
+        }));
     }
 
     async fn open_admin(
@@ -180,9 +197,12 @@ impl Server {
         if !self.registry.shut_down().await {
             warn!("some stations' work did not end in time; what was acknowledged is on record");
         }
-        for task in self.tasks {
+        let deadline = tokio::time::Instant::now() + ADMIN_GRACE;
+        for mut task in self.tasks {
             // A listener that panicked has said so; nothing is left to do for it.
-            let _ = task.await;
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                task.abort();
+            }
         }
         self.store.close().await;
         info!("stopped");
@@ -213,6 +233,15 @@ fn make_private_directory(path: &Path) -> Result<(), StartError> {
         .mode(0o700)
         .create(path)
         .map_err(|source| StartError::DataDirectory { path: path.to_owned(), source })
+}
+
+fn warn_of_open_directory(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).map(|found| found.permissions().mode()).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        warn!("others may look into {path}, where keys and cards are kept: chmod 700 {path}");
+    }
 }
 
 /// One recorder for the process, however many servers a test starts in it.

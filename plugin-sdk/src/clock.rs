@@ -1,4 +1,4 @@
-//! The host's clock. `std::time` does not work in a guest.
+//! The host's clock. `std::time` does not work in a guest. Knows no zone.
 
 use crate::Millis;
 

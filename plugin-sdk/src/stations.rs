@@ -1,4 +1,5 @@
 //! What the operator and the stations themselves have said about stations.
+//! Knows no socket: who is connected now is not told.
 
 use crate::{HostError, Station};
 

@@ -1,4 +1,4 @@
-//! The operator's own list of tokens.
+//! The operator's own list of tokens. Knows no policy.
 
 use crate::HostError;
 

@@ -27,6 +27,11 @@ const LARGE_MESSAGES: usize = 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_record_reached_the_disk_before_its_answer_left() {
     if let Err(why) = trace::permitted() {
+        let allowed = std::env::var_os("PLUGPOINT_TESTS_MAY_SKIP").is_some();
+        assert!(
+            allowed,
+            "strace may not trace here ({why}); PLUGPOINT_TESTS_MAY_SKIP=1 goes on without"
+        );
         println!("SKIPPED, NOTHING WAS SHOWN: this machine does not let strace trace: {why}");
         return;
     }

@@ -1,5 +1,5 @@
-//! The map cannot rot: which room of the house imports which is read from the source and compared with the table of
-//! `docs/ARCHITECTURE.md`.
+//! The map cannot rot: which room of the house imports which is read from the source and compared with the table
+//! below, which is the one of `docs/ARCHITECTURE.md` with the rows of single files added.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,13 +1,14 @@
 //! A client that is not ours charges: the PyPI package `ocpp` reads the specification on its own account.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
-use crate::support::{PASSWORD, Server, target_dir};
+use crate::support::{Api, PASSWORD, Server, target_dir};
 
 const STATION: &str = "PY-1";
 const GOOD: &str = "04E1D2C3B4A5";
@@ -30,8 +31,8 @@ impl Transcript {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_independent_client_charges_from_boot_to_remote_stop() {
+/// A house with both cards and the station known, and the script at its door.
+async fn invite(script: &str) -> (tempfile::TempDir, Server, Child, Transcript) {
     let python = target_dir().join("py/bin/python");
     assert!(python.exists(), "{} is missing: run `make target/stamps/python`", python.display());
     let dir = tempfile::tempdir().unwrap();
@@ -40,17 +41,68 @@ async fn an_independent_client_charges_from_boot_to_remote_stop() {
     api.register(STATION).await;
     api.allow(GOOD).await;
     api.block(BLOCKED).await;
-
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/independent_client.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e").join(script);
     let url = format!("ws://{}/ocpp", server.stations);
     let mut client = Command::new(python)
-        .args([script, &url, STATION, PASSWORD, GOOD, BLOCKED])
+        .arg(script)
+        .args([&url, STATION, PASSWORD, GOOD, BLOCKED])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut transcript = Transcript(BufReader::new(client.stdout.take().unwrap()).lines());
+    let transcript = Transcript(BufReader::new(client.stdout.take().unwrap()).lines());
+    (dir, server, client, transcript)
+}
 
+/// A command that the station accepts.
+async fn order(api: &Api, action: &str, payload: Value) {
+    let (status, answer) = api.command(STATION, action, payload).await;
+    let said = (status.as_u16(), &answer["response"]["status"]);
+    assert_eq!(said, (200, &json!("Accepted")), "{action}: {answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_client_charges_over_2_0_1_with_an_event_twice_and_one_late() {
+    let (_dir, server, mut client, mut transcript) = invite("independent_client_v201.py").await;
+    let api = server.api();
+    assert_eq!(transcript.step("connected").await["subprotocol"], "ocpp2.0.1", "the newest of two");
+    assert_eq!(transcript.step("boot").await["status"], "Accepted");
+    assert_eq!(transcript.step("blocked card").await["status"], "Blocked");
+    let start = transcript.step("start").await;
+    assert_eq!(start["status"], "Accepted");
+    transcript.step("meter values").await;
+    let stop = transcript.step("stop").await;
+    assert_eq!(stop["status"], "Accepted");
+
+    transcript.step("ready for remote start").await;
+    let card = json!({ "idToken": GOOD, "type": "ISO14443" });
+    let payload = json!({ "remoteStartId": 7, "idToken": card, "evseId": 1 });
+    order(&api, "RequestStartTransaction", payload).await;
+    let remote = transcript.step("remote start").await;
+    assert_eq!(remote["status"], "Accepted");
+    order(&api, "RequestStopTransaction", json!({ "transactionId": "second" })).await;
+    let remote_stop = transcript.step("remote stop").await;
+    transcript.step("done").await;
+    assert!(client.wait().await.unwrap().success());
+
+    let all = api.all("sessions", &format!("&station={STATION}")).await;
+    let [second, first] = all.as_slice() else { panic!("{all:#?}") };
+    check_session(first, (&start["at"], &stop["at"]), (1000, 8400), "Local");
+    check_session(second, (&remote["at"], &remote_stop["at"]), (8400, 9000), "Remote");
+    for (session, transaction) in [(first, "first"), (second, "second")] {
+        assert_eq!((&session["evse"], &session["protocol"]), (&json!(1), &json!("ocpp2.0.1")));
+        assert_eq!(
+            (&session["transaction"], &session["missing_events"]),
+            (&json!(transaction), &json!([]))
+        );
+    }
+    assert!(server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_client_charges_from_boot_to_remote_stop() {
+    let (_dir, server, mut client, mut transcript) = invite("independent_client.py").await;
+    let api = server.api();
     assert_eq!(transcript.step("connected").await["subprotocol"], "ocpp1.6");
     assert_eq!(transcript.step("boot").await["status"], "Accepted");
     transcript.step("status").await;
@@ -64,22 +116,11 @@ async fn an_independent_client_charges_from_boot_to_remote_stop() {
     assert!(stop["status"].is_null() || stop["status"] == "Accepted", "{stop}");
 
     transcript.step("ready for remote start").await;
-    let order = json!({ "idTag": GOOD, "connectorId": 1 });
-    let (status, answer) = api.command(STATION, "RemoteStartTransaction", order).await;
-    assert_eq!(
-        (status.as_u16(), &answer["response"]["status"]),
-        (200, &json!("Accepted")),
-        "{answer}"
-    );
+    order(&api, "RemoteStartTransaction", json!({ "idTag": GOOD, "connectorId": 1 })).await;
     let remote = transcript.step("remote start").await;
     assert_eq!(remote["status"], "Accepted");
-    let order = json!({ "transactionId": remote["transaction"] });
-    let (status, answer) = api.command(STATION, "RemoteStopTransaction", order).await;
-    assert_eq!(
-        (status.as_u16(), &answer["response"]["status"]),
-        (200, &json!("Accepted")),
-        "{answer}"
-    );
+    let transaction = json!({ "transactionId": remote["transaction"] });
+    order(&api, "RemoteStopTransaction", transaction).await;
     let remote_stop = transcript.step("remote stop").await;
     transcript.step("done").await;
     assert!(client.wait().await.unwrap().success());

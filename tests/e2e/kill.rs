@@ -50,6 +50,7 @@ async fn what_was_acknowledged_survives_twenty_kills_and_is_there_once() {
         fleet.listen_until("the stations charge again", PATIENCE, going).await;
         let doubt = doubtful_start(round);
         let first = start_once(&server, "a", &doubt).await;
+        authorise_once(&server, round).await;
         moments = moments.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         fleet.listen(Duration::from_millis((moments >> 33) % 400)).await;
         server.kill().await;
@@ -70,6 +71,7 @@ async fn what_was_acknowledged_survives_twenty_kills_and_is_there_once() {
     let facts = api.facts().await;
     check_sessions(&fleet, &sessions);
     check_authorisations(&fleet, &facts);
+    check_single_authorisations(&facts);
     check_log(&sessions, &facts);
     assert_eq!(fleet.count(|e| matches!(e, Event::CallError { .. })), 0);
     assert!(fleet.count(|e| matches!(e, Event::Disconnected { .. })) >= 100, "{}", fleet.summary());
@@ -98,6 +100,31 @@ async fn start_once(server: &Server, id: &str, start: &Value) -> i64 {
         Reply::Result { payload, .. } => payload["transactionId"].as_i64().unwrap(),
         other => panic!("the start was answered with {other:?}"),
     }
+}
+
+/// A card that is shown once in the whole story, right before a kill.
+fn card_of(round: u64) -> String {
+    format!("KILL-{round:04}")
+}
+
+async fn authorise_once(server: &Server, round: u64) {
+    let mut socket = connect(server.stations, "DOUBTER").await;
+    let reply = socket.call("k", "Authorize", json!({ "idTag": card_of(round) })).await;
+    assert!(matches!(reply, Reply::Result { .. }), "{reply:?}");
+}
+
+/// Each of the cards that were shown once, and answered, is in the log once.
+fn check_single_authorisations(facts: &[Value]) {
+    for round in 1..=ROUNDS {
+        let hint = format!("…{round:04}");
+        let asked = facts.iter().filter(|fact| {
+            fact["kind"] == "authorize-asked"
+                && fact["station"] == "DOUBTER"
+                && fact["token_hint"] == hint.as_str()
+        });
+        assert_eq!(asked.count(), 1, "the card {} of round {round}", card_of(round));
+    }
+    println!("{ROUNDS} cards that were shown once are each in the log once");
 }
 
 async fn stop_once(server: &Server, transaction: i64, start: &Value) {

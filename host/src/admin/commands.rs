@@ -1,4 +1,5 @@
 //! `POST /v1/stations/{id}/commands`: one call to a station, and its answer.
+//! Knows no protocol: the registry checks and sends.
 
 use std::sync::Arc;
 use std::time::Duration;

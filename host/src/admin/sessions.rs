@@ -1,4 +1,5 @@
 //! `/v1/sessions`: what was charged, by whom, and who allowed it. Newest first; those that run, by station.
+//! Knows no state machine: what it shows is on record.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `/v1/stations`: who they are, what they say, what the operator says of them.
+//! `/v1/stations`: who they are, what they say, what the operator says of them. Knows no socket.
 
 use std::sync::Arc;
 
@@ -111,6 +111,7 @@ pub(super) async fn put_password(
         ..current.unwrap_or_default()
     })
     .await?;
+    desk.admin.registry.hang_up(&id);
     tracing::info!(station = %id, "the station's password was set");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! `/v1/tokens`: what the operator says of cards. The core keeps it; plugins decide by it.
+//! `/v1/tokens`: what the operator says of cards. The core keeps it; plugins decide by it. Knows no policy.
 
 use std::sync::Arc;
 

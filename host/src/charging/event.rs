@@ -60,6 +60,9 @@ mod tests {
     use super::*;
     use crate::domain::{Millis, MilliwattHours, Sample, SessionId, StationId};
 
+    /// 2023-11-14T22:13:20Z.
+    const T: u64 = 1_700_000_000_000;
+
     fn session() -> Session {
         start(Started {
             id: SessionId::new(7).unwrap(),
@@ -69,7 +72,7 @@ mod tests {
             transaction: "abc".into(),
             token: None,
             decision: None,
-            stamp: Stamp::here(Millis(1_000)),
+            stamp: Stamp::here(Millis(T + 1_000)),
             meter: None,
         })
     }
@@ -84,7 +87,7 @@ mod tests {
             location: None,
             multiplier: None,
         };
-        vec![MeterReading { at: Some(Millis(at)), samples: vec![sample] }]
+        vec![MeterReading { at: Some(Millis(T + at)), samples: vec![sample] }]
     }
 
     fn event<'a>(
@@ -96,7 +99,7 @@ mod tests {
         Event {
             phase,
             number,
-            stamp: Stamp::here(Millis(1_000 * u64::from(number + 1))),
+            stamp: Stamp::here(Millis(T + 1_000 * u64::from(number + 1))),
             place: None,
             state: Some(state),
             readings,
@@ -125,7 +128,7 @@ mod tests {
             }
             assert_eq!(session.energy(), MilliwattHours::from_wh(800), "{order:?}");
             assert_eq!(session.state.as_deref(), Some("Idle"), "{order:?}");
-            assert_eq!(session.started.received, Millis(1_000), "{order:?}");
+            assert_eq!(session.started.received, Millis(T + 1_000), "{order:?}");
             assert_eq!(session.sequence.unwrap().missing(), [], "{order:?}");
         }
     }

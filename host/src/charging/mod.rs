@@ -50,7 +50,8 @@ pub fn start(report: Started) -> Session {
 /// readings hold no register value newer than the one known.
 pub fn meter(session: &mut Session, readings: &[MeterReading], stamp: Stamp) -> bool {
     let Some((at, energy)) = newest_register(readings) else { return false };
-    let at = at.unwrap_or(stamp.received);
+    // A clock that jumps must not freeze the energy: what it cannot mean counts from when it was heard.
+    let at = at.filter(|at| at.is_plausible_at(stamp.received)).unwrap_or(stamp.received);
     let is_old = session.last_reading.is_some_and(|(known, _)| at < known);
     if !session.is_active() || is_old {
         return false;
@@ -82,6 +83,9 @@ mod tests {
     use super::*;
     use crate::domain::{Millis, Sample, Verdict};
 
+    /// 2023-11-14T22:13:20Z.
+    const T: u64 = 1_700_000_000_000;
+
     fn session() -> Session {
         start(Started {
             id: SessionId::new(7).unwrap(),
@@ -96,7 +100,7 @@ mod tests {
                 why: String::new(),
                 opinions: vec![],
             }),
-            stamp: Stamp::here(Millis(1_000)),
+            stamp: Stamp::here(Millis(T)),
             meter: Some(MilliwattHours::from_wh(100)),
         })
     }
@@ -111,11 +115,11 @@ mod tests {
             location: None,
             multiplier: None,
         };
-        MeterReading { at: Some(Millis(at)), samples: vec![sample] }
+        MeterReading { at: Some(Millis(T + at)), samples: vec![sample] }
     }
 
     fn ending(wh: i64) -> Ending {
-        let stamp = Stamp::here(Millis(9_000));
+        let stamp = Stamp::here(Millis(T + 9_000));
         Ending { stamp, meter_stop: Some(MilliwattHours::from_wh(wh)), reason: None, token: None }
     }
 
@@ -123,7 +127,7 @@ mod tests {
     fn energy_grows_with_the_register_and_is_settled_by_the_stop() {
         let mut s = session();
         assert_eq!(s.energy(), MilliwattHours(0));
-        assert!(meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(2_000))));
+        assert!(meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(T + 2_000))));
         assert_eq!(s.energy(), MilliwattHours::from_wh(250));
         assert_eq!(stop(&mut s, ending(600)), Stopped::Now);
         assert_eq!(s.energy(), MilliwattHours::from_wh(500));
@@ -132,8 +136,17 @@ mod tests {
     #[test]
     fn a_late_reading_does_not_turn_the_meter_back() {
         let mut s = session();
-        assert!(meter(&mut s, &[reading(3_000, "400")], Stamp::here(Millis(3_000))));
-        assert!(!meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(4_000))));
+        assert!(meter(&mut s, &[reading(3_000, "400")], Stamp::here(Millis(T + 3_000))));
+        assert!(!meter(&mut s, &[reading(2_000, "350")], Stamp::here(Millis(T + 4_000))));
+        assert_eq!(s.energy(), MilliwattHours::from_wh(300));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_does_not_freeze_the_energy() {
+        let mut s = session();
+        let year = 365 * 86_400_000;
+        assert!(meter(&mut s, &[reading(year, "350")], Stamp::here(Millis(T + 2_000))));
+        assert!(meter(&mut s, &[reading(3_000, "400")], Stamp::here(Millis(T + 3_000))));
         assert_eq!(s.energy(), MilliwattHours::from_wh(300));
     }
 
@@ -143,6 +156,6 @@ mod tests {
         stop(&mut s, ending(600));
         assert_eq!(stop(&mut s, ending(900)), Stopped::Before);
         assert_eq!(s.energy(), MilliwattHours::from_wh(500));
-        assert!(!meter(&mut s, &[reading(9_500, "999")], Stamp::here(Millis(9_500))));
+        assert!(!meter(&mut s, &[reading(9_500, "999")], Stamp::here(Millis(T + 9_500))));
     }
 }

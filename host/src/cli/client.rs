@@ -1,4 +1,5 @@
 //! The admin API from the other side: one request, one typed answer or a failure that says what to do.
+//! Knows no command.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -72,7 +72,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<ExitCo
     if args.duration.is_none() || idle.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    output.line(&format!("FAILED: no charge was completed by {}", idle.join(", ")))?;
+    output.say(&format!("FAILED: no charge was completed by {}", idle.join(", ")))?;
     Ok(ExitCode::FAILURE)
 }
 
@@ -124,7 +124,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
 fn welcome(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Result<()> {
     let plugpoint = plugpoint();
     let data = args.data.display();
-    output.line(&format!(
+    output.say(&format!(
         "stations connect to  ws://{}/ocpp/STATION-ID\n\
          the admin API is at  http://{}  (key: {data}/admin.key)\n\
          look around with     {plugpoint} session list{reach}\n\
@@ -139,7 +139,7 @@ fn welcome(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Result<(
 fn goodbye(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let plugpoint = plugpoint();
     let data = args.data.display();
-    output.line(&format!(
+    output.say(&format!(
         "\nThe records are in {data}. A second run goes on there; so does a server without simulated stations:\n\
          \x20 {plugpoint} serve --data {data} --listen {} --admin {}\n\
          \x20 {plugpoint} events tail --after 0 --no-follow{}",

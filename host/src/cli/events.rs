@@ -1,4 +1,5 @@
 //! `plugpoint events tail`: the log as it grows, over reconnects and restarts of the server.
+//! Knows no log but the stream.
 
 use std::time::Duration;
 

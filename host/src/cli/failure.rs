@@ -1,4 +1,4 @@
-//! Why a command could not be carried out, and the exit code that says so to scripts.
+//! Why a command could not be carried out, and the exit code that says so to scripts. Knows no command.
 
 use std::io;
 use std::process::ExitCode;

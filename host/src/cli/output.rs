@@ -29,6 +29,11 @@ impl Output {
         write_out(&format!("{line}\n"))
     }
 
+    /// One line for people; nothing for those who asked for JSON.
+    pub(super) fn say(self, line: &str) -> anyhow::Result<()> {
+        if self.json { Ok(()) } else { self.line(line) }
+    }
+
     /// A word on what goes on, for whoever waits. Not part of the answer.
     pub(super) fn progress(self, line: &str) {
         if !self.json {

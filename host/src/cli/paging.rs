@@ -1,4 +1,4 @@
-//! How commands ask for one page of a list and say that there is more.
+//! How commands ask for one page of a list and say that there is more. Knows no list.
 
 use super::output::Output;
 

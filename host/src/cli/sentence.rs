@@ -44,7 +44,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             let place = Place { evse: *evse, connector: *connector };
             let card = token.as_ref().map(|_| format!(" with {card}")).unwrap_or_default();
             let said = said.as_ref().map(|said| format!(": {}", decision(said)));
-            format!("session {session} started on {place}{card}{}", said.unwrap_or_default())
+            format!(
+                "session {session} started on connector {place}{card}{}",
+                said.unwrap_or_default()
+            )
         }
         EventBody::TransactionUpdated { session, trigger, state } => {
             let state = state.as_ref().map(|state| format!(", {state}")).unwrap_or_default();
@@ -59,8 +62,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::MeterValues { evse, connector, session, readings } => {
             let place = Place { evse: *evse, connector: *connector };
-            let session = session.map(|id| format!(" of session {id}")).unwrap_or_default();
-            format!("meter {place}{session}: {}", samples(readings))
+            match session {
+                Some(id) => format!("session {id} meter: {}", samples(readings)),
+                None => format!("connector {place} meter: {}", samples(readings)),
+            }
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),

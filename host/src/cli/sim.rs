@@ -80,20 +80,20 @@ pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCod
             _ = &mut winding_down => break,
         }
     }
-    output.line(&tally.sentence())?;
+    output.line(&if output.json { tally.json().to_string() } else { tally.sentence() })?;
     let idle = tally.without_charge();
     if idle.is_empty() || args.cards.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     let shown = idle.iter().take(10).map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
-    output.line(&format!("{} stations completed no charge: {shown}", idle.len()))?;
+    output.say(&format!("{} stations completed no charge: {shown}", idle.len()))?;
     Ok(ExitCode::FAILURE)
 }
 
 fn note(tally: &mut Tally, report: &Report, args: &SimArgs, output: Output) -> anyhow::Result<()> {
     tally.note(report);
     match line(report) {
-        Some(line) if !args.quiet => output.line(&line),
+        Some(line) if !args.quiet => output.say(&line),
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::domain::StationId;
@@ -101,5 +102,19 @@ impl Tally {
             self.slowest.as_millis(),
             self.errors,
         )
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "stations": self.completed.len(),
+            "charges_begun": self.started,
+            "charges_completed": self.completed.values().sum::<u64>(),
+            "delivered_wh": self.delivered_wh,
+            "cards_refused": self.refused,
+            "answers": self.answers,
+            "slowest_ms": u64::try_from(self.slowest.as_millis()).unwrap_or(u64::MAX),
+            "errors": self.errors,
+            "without_charge": self.without_charge(),
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! `plugpoint token …`: the operator's list of cards.
+//! `plugpoint token …`: the operator's list of cards. Knows the API only.
 
 use super::client::Reach;
 use super::failure::Failure;

@@ -1,7 +1,5 @@
 //! What was asked of the policies and what they said. Knows no plugin's inside and no protocol's spelling.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{IdToken, Millis, Place, PluginName, SessionId, Stamp, StationId};
@@ -14,12 +12,6 @@ pub enum Purpose {
     Authorize,
     /// A session starts, or has started while the station was offline.
     Start,
-    /// The token is shown to end a session.
-    Stop,
-    /// An operator or an app starts a session from afar.
-    RemoteStart,
-    /// A connector is to be kept for this token.
-    Reserve,
 }
 
 impl Purpose {
@@ -27,9 +19,6 @@ impl Purpose {
         match self {
             Self::Authorize => "authorize",
             Self::Start => "start",
-            Self::Stop => "stop",
-            Self::RemoteStart => "remote-start",
-            Self::Reserve => "reserve",
         }
     }
 }
@@ -155,9 +144,5 @@ impl Decision {
             Verdict::Permit(permit) => Some(permit),
             Verdict::Pass | Verdict::Refuse(_) => None,
         }
-    }
-
-    pub fn total_time(&self) -> Duration {
-        Duration::from_micros(self.opinions.iter().map(|o| o.took_micros).sum())
     }
 }

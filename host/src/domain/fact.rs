@@ -204,7 +204,7 @@ impl FactBody {
         }
     }
 
-    /// The one table of durability (DESIGN §4): money, authorisation, transactions, boots and configuration are
+    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and configuration are
     /// synced; what the next message repeats anyway is soft.
     pub const fn durability(&self) -> Durability {
         match self {

@@ -21,7 +21,10 @@ pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
 pub use plugin::{Digest, PluginVersion};
-pub use ports::{Effects, PolicyRecords, ReadFailed, StateRead, StateWrite, Versioned};
+pub use ports::{
+    Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
+    StateWrite, Versioned,
+};
 pub use session::{Ending, Phase, Sequence, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};
 pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};

@@ -28,6 +28,22 @@ pub struct PluginVersion {
     /// `version` of the manifest.
     pub version: String,
     pub digest: Digest,
-    /// Settings as JSON text, as the operator gave them.
+    /// Settings as JSON text, as the operator gave them. Kept as JSON and not as a quoted text, which would be longer.
+    #[serde(with = "json_text")]
     pub settings: String,
+}
+
+/// Text that is JSON, written as what it is.
+mod json_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::value::RawValue;
+
+    pub(super) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = RawValue::from_string(text.to_owned()).map_err(serde::ser::Error::custom)?;
+        json.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+        Ok(Box::<RawValue>::deserialize(from)?.get().to_owned())
+    }
 }

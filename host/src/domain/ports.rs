@@ -14,6 +14,12 @@ pub struct Versioned<T> {
 #[error("the records cannot be read")]
 pub struct ReadFailed;
 
+/// Longest value that a plugin may keep under one key of its state, in bytes. Less than the store takes in one value.
+pub const MAX_STATE_VALUE: usize = 48 << 10;
+
+/// Longest settings of a plugin, in bytes of JSON. One record holds those of two versions.
+pub const MAX_PLUGIN_SETTINGS: usize = 24 << 10;
+
 /// What a policy may read while it thinks. Quick, bounded, without side effects.
 pub trait PolicyRecords: Send + Sync {
     /// A plugin's own value under `key`; revision 0 and `None` when there is none.

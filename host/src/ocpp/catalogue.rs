@@ -26,6 +26,9 @@ pub struct Action {
     pub required: &'static [&'static str],
     /// What a station is told when neither the core nor a plugin has an answer of its own.
     pub reply: &'static str,
+    /// To be on the disk before it is answered, although the core has no view of it: security events
+    /// (OCPP 1.6 security extension and 2.0.1, use case A04) must not be lost.
+    pub lasting: bool,
 }
 
 impl Action {
@@ -52,11 +55,12 @@ const fn from_station(
     required: &'static [&'static str],
     reply: &'static str,
 ) -> Action {
-    Action { name, direction: Direction::FromStation, required, reply }
+    let lasting = matches!(name.as_bytes(), b"SecurityEventNotification");
+    Action { name, direction: Direction::FromStation, required, reply, lasting }
 }
 
 const fn to_station(name: &'static str, required: &'static [&'static str]) -> Action {
-    Action { name, direction: Direction::ToStation, required, reply: "{}" }
+    Action { name, direction: Direction::ToStation, required, reply: "{}", lasting: false }
 }
 
 /// OCPP 1.6J with the security extension: 39 actions.
@@ -71,6 +75,7 @@ pub static V16_ACTIONS: &[Action] = &[
         direction: Direction::Both,
         required: &["vendorId"],
         reply: r#"{"status":"UnknownVendorId"}"#,
+        lasting: false,
     },
     to_station("GetConfiguration", &[]),
     from_station("Heartbeat", &[], "{}"),
@@ -193,6 +198,7 @@ pub static V201_ACTIONS: &[Action] = &[
         direction: Direction::Both,
         required: &["vendorId"],
         reply: r#"{"status":"UnknownVendorId"}"#,
+        lasting: false,
     },
 ];
 

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod frame;
+mod meter;
 mod reading;
 mod request;
 mod time;

@@ -4,14 +4,6 @@ use chrono::{DateTime, NaiveDateTime};
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::{Millis, Stamp};
-use std::time::Duration;
-
-/// Before this a clock has not been set: no station spoke OCPP over JSON then (2015-01-01).
-const EARLIEST: Millis = Millis(1_420_070_400_000);
-
-/// A station's clock may be this far ahead of ours.
-const MAX_AHEAD: Duration = Duration::from_secs(300);
-
 /// A time from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StationTime {
@@ -36,8 +28,8 @@ impl StationTime {
 
     /// The stamp of something that reached us at `received` and happened then, or long before if it was kept offline.
     pub fn stamp(self, received: Millis) -> Stamp {
-        let plausible = self.millis.is_some_and(|at| at >= EARLIEST && at <= received + MAX_AHEAD);
-        Stamp { station: self.millis, received, clock_ok: self.has_offset && plausible }
+        let is_plausible = self.millis.is_some_and(|at| at.is_plausible_at(received));
+        Stamp { station: self.millis, received, clock_ok: self.has_offset && is_plausible }
     }
 }
 

@@ -11,19 +11,19 @@ use rust_ocpp::v1_6::messages::{
     start_transaction::StartTransactionResponse,
 };
 use rust_ocpp::v1_6::types::{AuthorizationStatus, IdTagInfo, RegistrationStatus};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Number;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::catalogue::V16_ACTIONS;
 use super::frame::empty_object;
+use super::meter::{Readings, time_if_any};
 use super::reading::read;
 use super::{
     Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, Start, StationTime, Status,
     Stop,
 };
-use crate::domain::{
-    IdToken, MeterReading, Millis, MilliwattHours, Place, Refusal, Sample, SessionId, Verdict,
-};
+use crate::domain::{IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, Verdict};
 
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect =
@@ -59,7 +59,7 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             Request::Start(Start {
                 place: Place::connector(start.connector_id),
                 shown: shown(&start.id_tag)?,
-                meter: MilliwattHours::from_wh(start.meter_start),
+                meter: watt_hours(&start.meter_start, "meterStart")?,
                 at: start.timestamp,
             })
         }
@@ -68,7 +68,7 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             Request::Meter {
                 place: Place::connector(values.connector_id),
                 session: values.transaction_id.and_then(SessionId::from_wire),
-                readings: values.meter_value.into_iter().map(MeterReading::from).collect(),
+                readings: values.meter_value.0,
             }
         }
         "StopTransaction" => {
@@ -76,11 +76,11 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             Request::Stop(Stop {
                 transaction: stop.transaction_id.to_string(),
                 session: SessionId::from_wire(stop.transaction_id),
-                meter: MilliwattHours::from_wh(stop.meter_stop),
+                meter: watt_hours(&stop.meter_stop, "meterStop")?,
                 at: stop.timestamp,
                 reason: stop.reason,
                 token: stop.id_tag.map(|tag| id_tag(&tag)).transpose()?,
-                readings: stop.transaction_data.into_iter().map(MeterReading::from).collect(),
+                readings: stop.transaction_data.0,
             })
         }
         _ => Request::Other,
@@ -148,6 +148,14 @@ fn id_tag_info(verdict: &Verdict) -> IdTagInfo {
     }
 }
 
+/// OCPP 1.6 says "integer"; some stations write `1234.0` or a fraction.
+fn watt_hours(number: &Number, member: &str) -> Result<MilliwattHours, Fault> {
+    MilliwattHours::from_decimal(&number.to_string(), 3).ok_or_else(|| {
+        let why = format!("`{member}` is larger than any meter");
+        Fault::new(ErrorCode::PropertyConstraintViolation, why)
+    })
+}
+
 /// OCPP 1.6 has one kind of token.
 fn shown(id_tag_text: &str) -> Result<Shown, Fault> {
     Ok(Shown { token: id_tag(id_tag_text)?, kind: None })
@@ -171,6 +179,7 @@ struct StatusNotification {
     error_code: String,
     info: Option<String>,
     status: String,
+    #[serde(default, deserialize_with = "time_if_any")]
     timestamp: Option<StationTime>,
     vendor_error_code: Option<String>,
 }
@@ -198,7 +207,7 @@ impl From<StatusNotification> for Status {
 struct StartTransaction {
     connector_id: u32,
     id_tag: String,
-    meter_start: i64,
+    meter_start: Number,
     timestamp: StationTime,
 }
 
@@ -207,11 +216,11 @@ struct StartTransaction {
 struct StopTransaction {
     transaction_id: i64,
     id_tag: Option<String>,
-    meter_stop: i64,
+    meter_stop: Number,
     timestamp: StationTime,
     reason: Option<String>,
     #[serde(default)]
-    transaction_data: Vec<MeterValue>,
+    transaction_data: Readings,
 }
 
 #[derive(Deserialize)]
@@ -219,39 +228,7 @@ struct StopTransaction {
 struct MeterValues {
     connector_id: u32,
     transaction_id: Option<i64>,
-    meter_value: Vec<MeterValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MeterValue {
-    timestamp: StationTime,
-    sampled_value: Vec<SampledValue>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct SampledValue {
-    value: String,
-    context: Option<String>,
-    measurand: Option<String>,
-    phase: Option<String>,
-    location: Option<String>,
-    unit: Option<String>,
-}
-
-impl From<MeterValue> for MeterReading {
-    fn from(wire: MeterValue) -> Self {
-        let samples = wire.sampled_value.into_iter().map(|sample| Sample {
-            value: sample.value,
-            measurand: sample.measurand,
-            unit: sample.unit,
-            phase: sample.phase,
-            context: sample.context,
-            location: sample.location,
-            multiplier: None,
-        });
-        Self { at: wire.timestamp.millis, samples: samples.collect() }
-    }
+    meter_value: Readings,
 }
 
 #[cfg(test)]
@@ -278,6 +255,16 @@ mod tests {
         let Ok(Request::Stop(stop)) = call("StopTransaction", text) else { panic!() };
         assert_eq!(stop.session, SessionId::new(7));
         assert_eq!(stop.readings[0].samples[0].unit.as_deref(), Some("Hertz"));
+    }
+
+    #[test]
+    fn an_odd_status_time_and_a_stop_without_data_are_no_reason_to_refuse() {
+        let text = r#"{"connectorId":1,"errorCode":"NoError","status":"Available","timestamp":""}"#;
+        let Ok(Request::Status(status)) = call("StatusNotification", text) else { panic!() };
+        assert_eq!(status.at, None);
+        let text = r#"{"transactionId":7,"meterStop":5.0,"timestamp":"2026-01-01T10:00:00Z","transactionData":null}"#;
+        let Ok(Request::Stop(stop)) = call("StopTransaction", text) else { panic!() };
+        assert_eq!(stop.meter, MilliwattHours::from_wh(5));
     }
 
     #[test]

@@ -13,18 +13,18 @@ use rust_ocpp::v2_0_1::messages::boot_notification::BootNotificationResponse;
 use rust_ocpp::v2_0_1::messages::heartbeat::HeartbeatResponse;
 use rust_ocpp::v2_0_1::messages::transaction_event::TransactionEventResponse;
 use serde::Deserialize;
-use serde_json::Number;
 use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
 use super::catalogue::V201_ACTIONS;
 use super::frame::empty_object;
+use super::meter::{Readings, time_if_any};
 use super::reading::read;
 use super::{
     Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, StationTime, Status,
     TransactionEvent,
 };
-use crate::domain::{IdToken, MeterReading, Millis, Phase, Place, Refusal, Sample, Verdict};
+use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict};
 
 /// OCPP 2.0.1 as the house sees it.
 pub static DIALECT: Dialect =
@@ -61,7 +61,7 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
                 status: status.connector_status,
                 error: None,
                 info: None,
-                at: Some(status.timestamp),
+                at: status.timestamp,
             })
         }
         "Authorize" => {
@@ -79,7 +79,7 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             Request::Meter {
                 place: Place::evse(values.evse_id, None),
                 session: None,
-                readings: values.meter_value.into_iter().map(MeterReading::from).collect(),
+                readings: values.meter_value.0,
             }
         }
         "TransactionEvent" => Request::Event(event(read(payload, VERSION)?, digest(payload))?),
@@ -113,7 +113,7 @@ fn event(wire: Event, digest: String) -> Result<TransactionEvent, Fault> {
         reason: info.stopped_reason,
         place: wire.evse.map(|evse| Place::evse(evse.id, evse.connector_id)),
         shown: wire.id_token.map(shown).transpose()?.flatten(),
-        readings: wire.meter_value.into_iter().map(MeterReading::from).collect(),
+        readings: wire.meter_value.0,
     })
 }
 
@@ -227,7 +227,8 @@ struct ChargingStation {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusNotification {
-    timestamp: StationTime,
+    #[serde(default, deserialize_with = "time_if_any")]
+    timestamp: Option<StationTime>,
     connector_status: String,
     evse_id: u32,
     connector_id: u32,
@@ -251,7 +252,7 @@ struct Token {
 #[serde(rename_all = "camelCase")]
 struct MeterValues {
     evse_id: u32,
-    meter_value: Vec<MeterValue>,
+    meter_value: Readings,
 }
 
 #[derive(Deserialize)]
@@ -266,7 +267,7 @@ struct Event {
     id_token: Option<Token>,
     evse: Option<Evse>,
     #[serde(default)]
-    meter_value: Vec<MeterValue>,
+    meter_value: Readings,
 }
 
 #[derive(Deserialize)]
@@ -282,52 +283,6 @@ struct Transaction {
 struct Evse {
     id: u32,
     connector_id: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MeterValue {
-    timestamp: StationTime,
-    sampled_value: Vec<SampledValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SampledValue {
-    /// Kept digit by digit: a register does not fit a float.
-    value: Number,
-    context: Option<String>,
-    measurand: Option<String>,
-    phase: Option<String>,
-    location: Option<String>,
-    unit_of_measure: Option<Unit>,
-}
-
-#[derive(Deserialize)]
-struct Unit {
-    unit: Option<String>,
-    multiplier: Option<i32>,
-}
-
-impl From<MeterValue> for MeterReading {
-    fn from(wire: MeterValue) -> Self {
-        let samples = wire.sampled_value.into_iter().map(|sample| {
-            let (unit, multiplier) = match sample.unit_of_measure {
-                Some(Unit { unit, multiplier }) => (unit, multiplier.filter(|m| *m != 0)),
-                None => (None, None),
-            };
-            Sample {
-                value: sample.value.to_string(),
-                measurand: sample.measurand,
-                unit,
-                phase: sample.phase,
-                context: sample.context,
-                location: sample.location,
-                multiplier,
-            }
-        });
-        Self { at: wire.timestamp.millis, samples: samples.collect() }
-    }
 }
 
 #[cfg(test)]

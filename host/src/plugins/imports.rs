@@ -68,6 +68,9 @@ impl state::Host for Context {
         if let Some(written) = self.call.effects.writes.iter().rev().find(|w| w.key == key) {
             return Ok(Ok(written.value.clone()));
         }
+        if key.len() > MAX_KEY {
+            return limit(format!("a key may have {MAX_KEY} bytes"));
+        }
         if !self.call.may_look_up() {
             return too_many_lookups();
         }

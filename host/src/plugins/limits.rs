@@ -27,7 +27,7 @@ pub(super) const HANDLES: usize = 16;
 
 /// Keys and values of plugin state, in bytes, and how many a call may touch.
 pub(super) const MAX_KEY: usize = 256;
-pub(super) const MAX_VALUE: usize = 64 << 10;
+pub(super) const MAX_VALUE: usize = crate::domain::MAX_STATE_VALUE;
 pub(super) const MAX_WRITES: usize = 64;
 /// Look-ups of any kind in one call.
 pub(super) const MAX_LOOKUPS: u32 = 64;

@@ -19,10 +19,7 @@ use super::instance::{Blueprint, Exports, Instance};
 use super::limits::MEMORY_CEILING;
 use super::manifest::Hook;
 use super::plugin::Plugin;
-use crate::domain::{Digest, Effects, PluginName, PluginVersion};
-
-/// Longest settings, in bytes of JSON.
-const MAX_SETTINGS: usize = 256 << 10;
+use crate::domain::{Digest, Effects, MAX_PLUGIN_SETTINGS, PluginName, PluginVersion};
 
 /// Bytes of one page of linear memory.
 const PAGE: u64 = 64 << 10;
@@ -171,8 +168,8 @@ impl Host {
 
 /// Settings are a JSON object; none at all are an empty one.
 fn checked(settings: &str) -> Result<String, LoadError> {
-    if settings.len() > MAX_SETTINGS {
-        return Err(LoadError::SettingsTooLong(MAX_SETTINGS));
+    if settings.len() > MAX_PLUGIN_SETTINGS {
+        return Err(LoadError::SettingsTooLong(MAX_PLUGIN_SETTINGS));
     }
     if settings.trim().is_empty() {
         return Ok("{}".to_owned());

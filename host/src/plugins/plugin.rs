@@ -161,20 +161,22 @@ impl Plugin {
         self.book(began, failure);
         match failure {
             Some(error) if error.is_breakage() => {
-                let opens = self.breaker().broke(began.into_std());
+                let mut breaker = self.breaker();
+                let opens = breaker.broke(std::time::Instant::now());
                 self.uneasy.store(true, Ordering::Relaxed);
+                drop(breaker);
                 if opens {
                     let (plugin, version) = (self.name(), &self.version.version);
                     warn!(%plugin, version, "the plugin keeps failing and is not asked for a while");
                 }
             }
-            Some(_) => {}
-            None if self.uneasy.load(Ordering::Relaxed) => {
+            // One that says that it could not find out works, too.
+            None | Some(CallError::Told(_)) if self.uneasy.load(Ordering::Relaxed) => {
                 let mut breaker = self.breaker();
                 breaker.succeeded();
                 self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
             }
-            None => {}
+            None | Some(_) => {}
         }
     }
 

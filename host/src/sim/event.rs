@@ -1,4 +1,4 @@
-//! What a simulated station lives through, as its listeners hear it. Never shows a card in full.
+//! What a simulated station lives through, as its listeners hear it. Never shows a card in full. Knows no socket.
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
 use super::commands::CommandId;
+use super::credentials::Proof;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure, LiveCell, Registry};
@@ -39,8 +40,15 @@ pub struct Rim {
 
 /// What reaches an actor from outside its socket.
 pub(super) enum Letter {
-    Link { socket: Box<Socket>, dialect: &'static Dialect, peer: SocketAddr },
+    Link {
+        socket: Box<Socket>,
+        dialect: &'static Dialect,
+        peer: SocketAddr,
+        proof: Proof,
+    },
     Command(Box<Command>, Answer),
+    /// The station's credentials have changed.
+    HangUp,
 }
 
 type Answer = oneshot::Sender<Result<Box<RawValue>, CommandFailure>>;
@@ -146,19 +154,24 @@ impl Actor {
 
     fn letter(&mut self, letter: Letter) {
         match letter {
-            Letter::Link { socket, dialect, peer } => {
+            Letter::Link { socket, dialect, peer, proof } => {
                 if let Some(old) = self.socket.replace(*socket) {
                     old.part(Parting::Replaced);
                 }
                 info!(station = %self.station, %peer, protocol = dialect.subprotocol, "connected");
                 let link = Link { dialect, peer: peer.to_string() };
-                self.machine.handle(now(), Input::Linked(link));
+                let now = now();
+                self.live.linked(peer, dialect, proof, now.wall);
+                self.machine.handle(now, Input::Linked(link));
             }
             Letter::Command(command, answer) => {
                 self.commands_seen += 1;
                 let id = CommandId(self.commands_seen);
                 self.answers.insert(id, answer);
                 self.machine.handle(now(), Input::Command(id, *command));
+            }
+            Letter::HangUp => {
+                self.hang_up(Parting::Credentials, "its credentials have changed".to_owned());
             }
         }
     }
@@ -224,6 +237,11 @@ impl Actor {
                     if let Some(answer) = self.answers.remove(&id) {
                         // Whoever asked may have given up.
                         let _ = answer.send(result);
+                    }
+                }
+                Output::Ping => {
+                    if let Some(socket) = &mut self.socket {
+                        socket.ping();
                     }
                 }
                 Output::HangUp(why) => self.hang_up(Parting::Silent, why.to_owned()),

@@ -66,9 +66,11 @@ impl Credentials {
         if known.is_some_and(|known| known.ct_eq(&digest).into()) {
             return true;
         }
-        let Ok(_turn) = self.at_once.acquire().await else { return false };
+        let Ok(turn) = self.at_once.clone().acquire_owned().await else { return false };
         let (password, hash) = (password.to_vec(), hash.to_owned());
         let check = tokio::task::spawn_blocking(move || {
+            // Held by the work and not by whoever asked: who hangs up frees no turn while the work goes on.
+            let _turn = turn;
             PasswordHash::new(&hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok())
         });

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::credentials::{Credentials, Proof, read_basic};
-use super::registry::{Arrival, Registry};
+use super::registry::{Arrival, Registry, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
 use crate::domain::{StationId, StationRecord};
 use crate::ocpp::{DIALECTS, Dialect};
@@ -40,6 +40,9 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
+/// How much of a path goes into the log, in characters.
+const MAX_LOGGED_PATH: usize = 100;
+
 /// See the module.
 pub struct Door {
     pub store: Store,
@@ -49,8 +52,7 @@ pub struct Door {
     pub accept_unknown: bool,
 }
 
-/// What a request asks for, as far as its head tells.
-#[derive(Debug)]
+/// What a request asks for, as far as its head tells. Holds a password: never to be printed.
 struct Knock {
     station: StationId,
     password: Option<Vec<u8>>,
@@ -163,6 +165,7 @@ impl Door {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let station = station_of(&path).map_or_else(String::new, |id| id.to_string());
+                let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
                 warn!(station, %peer, path, reason = %refusal, "refused at the door");
                 return refusal.response();
             }
@@ -180,14 +183,13 @@ impl Door {
 
     /// How the station proved itself, if it may come in at all.
     async fn admit(&self, knock: &Knock) -> Result<Proof, Refusal> {
-        let Some(record) = self.store.read::<StationRecord>(&knock.station)? else {
-            return if self.accept_unknown {
-                self.register(&knock.station).await?;
-                Ok(Proof::Name)
-            } else {
-                Err(Refusal::Unknown)
-            };
-        };
+        let mut record = self.store.read::<StationRecord>(&knock.station)?;
+        if record.is_none() && self.accept_unknown {
+            self.register(&knock.station).await?;
+            // Somebody else may have been quicker, and have set a password.
+            record = self.store.read::<StationRecord>(&knock.station)?;
+        }
+        let record = record.ok_or(Refusal::Unknown)?;
         let Some(hash) = record.value.password_hash else { return Ok(Proof::Name) };
         let password = knock.password.as_deref().ok_or(Refusal::WrongPassword)?;
         if self.credentials.verify(&knock.station, password, &hash).await {
@@ -296,7 +298,11 @@ async fn hand_over(
     let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof };
     if let Err((reason, socket)) = registry.arrive(arrival) {
         warn!(%station, %peer, %reason, "turned away");
-        socket.part(Parting::ShuttingDown);
+        socket.part(match reason {
+            TurnedAway::Crowded => Parting::Crowded,
+            TurnedAway::WeakerProof => Parting::WeakerProof,
+            TurnedAway::ShuttingDown => Parting::ShuttingDown,
+        });
     }
 }
 

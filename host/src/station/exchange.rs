@@ -49,10 +49,16 @@ pub enum Found {
         station: StationRecord,
         token: Named,
     },
+    /// The start was reported before, and its session still runs.
+    Replay {
+        session: SessionId,
+        verdict: Option<Verdict>,
+    },
     Start {
         station: StationRecord,
         token: Named,
-        twin: Option<Box<Twin>>,
+        /// Of the record of an equal start whose session has ended: dead clocks repeat themselves.
+        twin_revision: Option<u64>,
         fresh: SessionId,
     },
     Session {
@@ -83,13 +89,6 @@ pub struct Named {
     pub pseudonym: Pseudonym,
     /// The way back from the pseudonym to the token is on record.
     pub is_recorded: bool,
-}
-
-/// A start with the same content, and the session that came of it.
-#[derive(Debug)]
-pub struct Twin {
-    pub revision: u64,
-    pub session: Session,
 }
 
 /// What an exchange needs next.
@@ -216,17 +215,13 @@ impl Exchange {
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
             }
-            (Request::Start(_), Found::Start { station, token, twin, fresh }) => match twin {
-                Some(twin) if twin.session.is_active() => {
-                    let verdict = twin.session.decision.map_or(Verdict::Pass, |said| said.verdict);
-                    let session = twin.session.id;
-                    self.commit(barrier(), Answer::Started { session, verdict }, None)
-                }
-                twin => {
-                    let twin_revision = twin.map(|twin| twin.revision);
-                    self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
-                }
-            },
+            (Request::Start(_), Found::Replay { session, verdict }) => {
+                let verdict = verdict.unwrap_or(Verdict::Pass);
+                self.commit(barrier(), Answer::Started { session, verdict }, None)
+            }
+            (Request::Start(_), Found::Start { station, token, twin_revision, fresh }) => {
+                self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
+            }
             (Request::Meter { place, readings, .. }, Found::Session { session, .. }) => {
                 let commit = self.scribe.meter(*place, session, readings);
                 self.commit(commit, Answer::Noted, None)
@@ -321,14 +316,14 @@ impl Exchange {
                     _ => self.take_up(),
                 }
             }
-            // The policies' own state moves too fast: what happened is recorded all the same, and refused.
-            Err(CommitError::Conflict(Conflict::Effects))
-                if grounds.is_some() && self.tries == MAX_TRIES =>
-            {
-                self.tries += 1;
+            // The policies' own state moves too fast, or is too large: what happened is recorded all the same.
+            Err(
+                error @ (CommitError::Conflict(Conflict::Effects) | CommitError::Unstorable(_)),
+            ) if grounds.is_some() && self.tries <= MAX_TRIES => {
+                self.tries = MAX_TRIES + 1;
                 self.stage = grounds.map_or(Stage::Over, Stage::Asking);
-                let why = "the policies' state changed during every attempt".to_owned();
-                let verdict = Verdict::Refuse(Refusal::Other("contended".to_owned()));
+                let why = format!("what the policies wrote is not kept: {error}");
+                let verdict = Verdict::Refuse(Refusal::Other("policy-state".to_owned()));
                 let decision = Decision { verdict, decided_by: None, why, opinions: Vec::new() };
                 self.decided(decision, Effects::default())
             }

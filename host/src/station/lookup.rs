@@ -1,6 +1,6 @@
 //! Carries out a machine's looks into the records. Decides nothing.
 
-use super::exchange::{Found, Ground, Look, Named, Twin};
+use super::exchange::{Found, Ground, Look, Named};
 use crate::domain::{IdToken, Session, StationId, StationRecord, Versioned};
 use crate::store::{SeenEvent, SeenStart, StationTransaction, Store, StoreError, TokenName};
 
@@ -18,19 +18,22 @@ pub(super) async fn look(
         Look::Start { token, place, at, meter } => {
             let token = named(store, token)?;
             let key = (station.clone(), place, at, meter, token.pseudonym.clone());
-            let twin = match store.read::<SeenStart>(&key)? {
+            let seen = store.read::<SeenStart>(&key)?;
+            let twin = match &seen {
+                Some(seen) => store.read::<Session>(&seen.value.session)?,
                 None => None,
-                Some(seen) => {
-                    let session = store.read::<Session>(&seen.value.session)?;
-                    let revision = seen.revision;
-                    session.map(|session| Box::new(Twin { revision, session: session.value }))
-                }
             };
-            Found::Start {
-                station: record_of(store, station)?.value,
-                token,
-                twin,
-                fresh: store.allocate_session().await?,
+            match twin.filter(|twin| twin.value.is_active()) {
+                Some(twin) => Found::Replay {
+                    session: twin.value.id,
+                    verdict: twin.value.decision.map(|decision| decision.verdict),
+                },
+                None => Found::Start {
+                    station: record_of(store, station)?.value,
+                    token,
+                    twin_revision: seen.map(|seen| seen.revision),
+                    fresh: store.allocate_session().await?,
+                },
             }
         }
         Look::Session { session, token } => Found::Session {

@@ -23,8 +23,16 @@ use crate::store::{Commit, CommitError, Receipt, StoreError};
 /// send several after boot.
 pub const MAX_WAITING_CALLS: usize = 16;
 
-/// A link on which nothing was heard for this many heartbeat intervals is dead.
-const DEAD_AFTER_HEARTBEATS: u32 = 3;
+/// A link on which nothing was heard for this many heartbeat intervals is asked for a sign of life. No sooner: some
+/// stations drop a connection that is pinged, and some keep a longer interval than the one they were told.
+const SILENT_AFTER_HEARTBEATS: u32 = 3;
+
+/// How long the sign of life may take.
+const PONG_LIMIT: Duration = Duration::from_secs(30);
+
+/// What one station may write into the server's log: so many lines in so much time. More are counted, not written.
+const MAX_WARNINGS: u32 = 20;
+const WARNINGS_WINDOW: Duration = Duration::from_secs(60);
 
 /// The moment of an input: the time of day for records, a steady clock for deadlines.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +75,8 @@ pub enum Output {
     Note(Commit),
     /// The end of a command that came in by [`Input::Command`].
     Settle(CommandId, Result<Box<RawValue>, CommandFailure>),
+    /// Nothing was heard for long: ask whether the other side is still there.
+    Ping,
     /// The connection is of no use any more.
     HangUp(&'static str),
     /// Something that the operator should read; about this station.
@@ -89,6 +99,30 @@ pub struct Manners {
     pub policy_deadline: Duration,
 }
 
+/// Keeps a station from filling the log.
+#[derive(Default)]
+struct Warnings {
+    since: Option<Instant>,
+    written: u32,
+    withheld: u32,
+}
+
+impl Warnings {
+    /// `Some` if a line may be written, with the number of those withheld before it.
+    fn admit(&mut self, now: Instant) -> Option<u32> {
+        if self.since.is_none_or(|since| now.duration_since(since) >= WARNINGS_WINDOW) {
+            self.since = Some(now);
+            self.written = 0;
+        }
+        if self.written >= MAX_WARNINGS {
+            self.withheld += 1;
+            return None;
+        }
+        self.written += 1;
+        Some(std::mem::take(&mut self.withheld))
+    }
+}
+
 struct Waiting {
     /// The connection that it came by.
     generation: u64,
@@ -105,6 +139,9 @@ pub struct Machine {
     manners: Manners,
     link: Option<Link>,
     heard: Option<Instant>,
+    /// A ping is out since then.
+    pinged: Option<Instant>,
+    warnings: Warnings,
     /// Counts connections, so that the answer to a call never goes to a later connection.
     generation: u64,
     current: Option<(u64, MessageId, Exchange)>,
@@ -121,6 +158,8 @@ impl Machine {
             manners,
             link: None,
             heard: None,
+            pinged: None,
+            warnings: Warnings::default(),
             generation: 0,
             current: None,
             waiting: VecDeque::new(),
@@ -136,8 +175,11 @@ impl Machine {
 
     /// When [`Input::Timer`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let dead = self.heard.map(|heard| heard + self.silence_limit());
-        [dead, self.commands.deadline()].into_iter().flatten().min()
+        let silent = match (self.pinged, self.heard) {
+            (Some(pinged), _) => Some(pinged + PONG_LIMIT),
+            (None, heard) => heard.map(|heard| heard + self.silence_limit()),
+        };
+        [silent, self.commands.deadline()].into_iter().flatten().min()
     }
 
     /// Nothing is under way and nobody is connected.
@@ -154,9 +196,9 @@ impl Machine {
         match input {
             Input::Linked(link) => self.linked(now, link),
             Input::Unlinked { why } => self.unlinked(now, why),
-            Input::Heard => self.heard = self.link.as_ref().map(|_| now.steady),
+            Input::Heard => self.alive(now),
             Input::Text(text) => {
-                self.heard = self.link.as_ref().map(|_| now.steady);
+                self.alive(now);
                 self.text(now, text);
             }
             Input::Found(found) => self.advance(now, |exchange| exchange.found(found)),
@@ -167,6 +209,11 @@ impl Machine {
             Input::Command(id, command) => self.command(now, id, command),
             Input::Timer => self.timer(now),
         }
+    }
+
+    fn alive(&mut self, now: Now) {
+        self.heard = self.link.as_ref().map(|_| now.steady);
+        self.pinged = None;
     }
 
     fn linked(&mut self, now: Now, link: Link) {
@@ -183,6 +230,7 @@ impl Machine {
         self.generation += 1;
         self.link = None;
         self.heard = None;
+        self.pinged = None;
         // Calls that wait are worked on all the same: they report what happened, and a repetition is recognised.
         self.note(now, FactBody::Disconnected { why });
         for settled in self.commands.disconnect() {
@@ -198,12 +246,12 @@ impl Machine {
                 let failure = CommandFailure::Refused { code, description, details };
                 self.answered(now, &id, Err(failure));
             }
-            Err(bad) => self.bad_frame(bad),
+            Err(bad) => self.bad_frame(now, bad),
         }
     }
 
-    fn bad_frame(&mut self, bad: BadFrame) {
-        self.warn(format!("not an OCPP message: {bad}"));
+    fn bad_frame(&mut self, now: Now, bad: BadFrame) {
+        self.warn(now, format!("not an OCPP message: {bad}"));
         if !bad.is_answer {
             let id = bad.id.unwrap_or_else(MessageId::unreadable);
             self.refuse(id, &Fault::new(ErrorCode::FormatViolation, bad.why));
@@ -215,12 +263,15 @@ impl Machine {
         match link.dialect.read_call(action, payload) {
             Err(fault) => {
                 let action: String = action.chars().take(50).collect();
-                self.warn(format!("{action:?} refused: {fault}"));
+                self.warn(now, format!("{action:?} refused: {fault}"));
                 self.refuse(id, &fault);
             }
             Ok(_) if self.waiting.len() >= MAX_WAITING_CALLS => {
                 let why = "too many calls at once: wait for an answer before the next call";
-                self.warn(format!("{action:?} refused: {MAX_WAITING_CALLS} calls wait already"));
+                self.warn(
+                    now,
+                    format!("{action:?} refused: {MAX_WAITING_CALLS} calls wait already"),
+                );
                 self.refuse(id, &Fault::new(ErrorCode::GenericError, why));
             }
             Ok(call) => {
@@ -252,12 +303,12 @@ impl Machine {
 
     fn advance(&mut self, now: Now, event: impl FnOnce(&mut Exchange) -> Step) {
         let Some((_, _, exchange)) = &mut self.current else {
-            return self.warn("an answer from inside came for a call that is over".to_owned());
+            return self.warn(now, "an answer from inside came for a call that is over".to_owned());
         };
         let step = event(exchange);
         let doubt = exchange.take_doubt();
         if let Some(doubt) = doubt {
-            self.warn(doubt.to_owned());
+            self.warn(now, doubt.to_owned());
         }
         self.carry_out(now, step);
         self.next_exchange(now);
@@ -281,7 +332,7 @@ impl Machine {
                 match payload {
                     Ok(payload) => self.send(&Frame::Result { id, payload }),
                     Err(fault) => {
-                        self.warn(format!("{:?} refused: {fault}", exchange.action()));
+                        self.warn(now, format!("{:?} refused: {fault}", exchange.action()));
                         self.refuse(id, &fault);
                     }
                 }
@@ -317,7 +368,7 @@ impl Machine {
     ) {
         match self.commands.answered(id, result) {
             Some(settled) => self.settle(now, settled),
-            None => self.warn(format!("an answer to no open call, message id {id:?}")),
+            None => self.warn(now, format!("an answer to no open call, message id {id:?}")),
         }
         self.next_command();
     }
@@ -329,9 +380,14 @@ impl Machine {
         if self.link.is_some() {
             self.next_command();
         }
-        if self.heard.is_some_and(|heard| heard + self.silence_limit() <= now.steady) {
-            self.heard = None;
-            self.outputs.push_back(Output::HangUp("nothing heard for three heartbeat intervals"));
+        if self.pinged.is_some_and(|pinged| pinged + PONG_LIMIT <= now.steady) {
+            (self.heard, self.pinged) = (None, None);
+            self.outputs.push_back(Output::HangUp("nothing heard for long, not even after a ping"));
+        } else if self.pinged.is_none()
+            && self.heard.is_some_and(|heard| heard + self.silence_limit() <= now.steady)
+        {
+            self.pinged = Some(now.steady);
+            self.outputs.push_back(Output::Ping);
         }
     }
 
@@ -363,12 +419,18 @@ impl Machine {
         self.outputs.push_back(Output::Note(commit));
     }
 
-    fn warn(&mut self, what: String) {
-        self.outputs.push_back(Output::Warn(what));
+    fn warn(&mut self, now: Now, what: String) {
+        if let Some(withheld) = self.warnings.admit(now.steady) {
+            if withheld > 0 {
+                let what = format!("{withheld} more warnings were withheld");
+                self.outputs.push_back(Output::Warn(what));
+            }
+            self.outputs.push_back(Output::Warn(what));
+        }
     }
 
     fn silence_limit(&self) -> Duration {
-        self.manners.heartbeat * DEAD_AFTER_HEARTBEATS
+        self.manners.heartbeat * SILENT_AFTER_HEARTBEATS
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -97,6 +98,18 @@ impl LiveCell {
         self.last_seen.store(at.0, Ordering::Relaxed);
     }
 
+    /// Said again when the actor takes the connection over: the end of the one before may have come between.
+    pub(super) fn linked(
+        &self,
+        peer: SocketAddr,
+        dialect: &'static Dialect,
+        proof: Proof,
+        at: Millis,
+    ) {
+        *lock(&self.now) = Presence { link: Some((peer, dialect, proof)), since: at };
+        self.heard(at);
+    }
+
     pub(super) fn gone(&self, at: Millis) {
         *lock(&self.now) = Presence { link: None, since: at };
     }
@@ -128,7 +141,7 @@ pub(super) struct Arrival {
 }
 
 /// Why an arrival was turned away.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 pub(super) enum TurnedAway {
     #[error("the connection in place proved itself better")]
     WeakerProof,
@@ -187,10 +200,25 @@ impl Registry {
             stations.actors.get(id).ok_or(CommandFailure::Offline)?.letters.clone()
         };
         let (answer, outcome) = oneshot::channel();
-        letters
-            .try_send(Letter::Command(Box::new(command), answer))
-            .map_err(|_| CommandFailure::Busy)?;
+        let letter = Letter::Command(Box::new(command), answer);
+        letters.try_send(letter).map_err(|refused| match refused {
+            TrySendError::Full(_) => CommandFailure::Busy,
+            TrySendError::Closed(_) => CommandFailure::Offline,
+        })?;
+        // An actor ends when nobody can write to it any more: a command under way must not keep a server from stopping.
+        drop(letters);
         outcome.await.unwrap_or(Err(CommandFailure::ShuttingDown))
+    }
+
+    /// Ends the connection of a station whose credentials have changed; it may come back and prove itself anew.
+    pub fn hang_up(&self, id: &StationId) {
+        let stations = lock(&self.inner.stations);
+        if let Some(entry) = stations.actors.get(id) {
+            lock(&entry.live.now).link = None;
+            if entry.letters.try_send(Letter::HangUp).is_err() {
+                tracing::warn!(station = %id, "busy: still connected with its earlier credentials");
+            }
+        }
     }
 
     /// Gives a connection to the station's actor, which is started if there is none.
@@ -201,6 +229,10 @@ impl Registry {
         if stations.is_closing {
             return Err((TurnedAway::ShuttingDown, socket));
         }
+        if stations.actors.get(&station).is_some_and(|entry| entry.letters.is_closed()) {
+            // Its actor panicked, which the log tells; the station must not pay for that.
+            stations.actors.remove(&station);
+        }
         let entry = stations.actors.entry(station.clone()).or_insert_with(|| {
             let (letters, inbox) = mpsc::channel(MAX_LETTERS);
             let live = Arc::new(LiveCell::new(now));
@@ -208,20 +240,19 @@ impl Registry {
             self.inner.tasks.spawn(actor.run());
             Entry { letters, live }
         });
-        let mut presence = lock(&entry.live.now);
-        if presence.link.is_some_and(|(_, _, held)| proof < held) {
+        let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
+        if held.is_some_and(|held| proof < held) {
             return Err((TurnedAway::WeakerProof, socket));
         }
-        let letter = Letter::Link { socket, dialect, peer };
+        let letter = Letter::Link { socket, dialect, peer, proof };
         match entry.letters.try_send(letter) {
             Ok(()) => {
-                *presence = Presence { link: Some((peer, dialect, proof)), since: now };
-                entry.live.heard(now);
+                entry.live.linked(peer, dialect, proof, now);
                 Ok(())
             }
             Err(refused) => match refused.into_inner() {
                 Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
-                Letter::Command(..) => unreachable!("a link was sent"),
+                Letter::Command(..) | Letter::HangUp => unreachable!("a link was sent"),
             },
         }
     }

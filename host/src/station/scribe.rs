@@ -27,6 +27,9 @@ impl Scribe {
         let mut commit = Commit::new();
         let body = FactBody::Other { action: self.action.name.to_owned() };
         commit.fact(self.fact(None, body), Some(self.raw.clone()));
+        if self.action.lasting {
+            commit.synced();
+        }
         commit
     }
 

@@ -53,6 +53,9 @@ pub(super) enum Parting {
     Binary,
     TooLarge,
     NotReading,
+    Crowded,
+    WeakerProof,
+    Credentials,
 }
 
 impl Parting {
@@ -64,6 +67,11 @@ impl Parting {
             Self::NoSubprotocol => (CloseCode::Protocol, "no common OCPP subprotocol"),
             Self::Binary => (CloseCode::Unsupported, "OCPP-J is text"),
             Self::TooLarge => (CloseCode::Size, "a message larger than 1 MiB"),
+            Self::Crowded => (CloseCode::Again, "too many connections of this station at once"),
+            Self::WeakerProof => {
+                (CloseCode::Policy, "the connection in place proved itself better")
+            }
+            Self::Credentials => (CloseCode::Policy, "the credentials have changed: connect again"),
             Self::NotReading => (CloseCode::Policy, "too many messages wait to be read"),
         };
         CloseFrame { code, reason: reason.into() }
@@ -102,6 +110,13 @@ impl Socket {
             self.overflowed = true;
         } else {
             self.unsent.push_back(Message::text(text));
+        }
+    }
+
+    /// Asks whether the other side is still there.
+    pub(super) fn ping(&mut self) {
+        if self.unsent.len() < MAX_UNSENT {
+            self.unsent.push_back(Message::Ping(Bytes::new()));
         }
     }
 

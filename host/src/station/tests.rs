@@ -12,7 +12,7 @@ use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Place, PluginName, Refusal,
-    Seq, Session, SessionId, StateRead, StationId, Verdict,
+    Seq, Session, SessionId, StateRead, StateWrite, StationId, Verdict,
 };
 use crate::ocpp::{v16, v201};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
@@ -28,6 +28,7 @@ struct Bench {
     sent: VecDeque<String>,
     warnings: Vec<String>,
     settled: Vec<(CommandId, Result<Box<RawValue>, CommandFailure>)>,
+    pings: usize,
     hung_up: bool,
     policy: Box<Policy>,
     asked: usize,
@@ -67,6 +68,7 @@ impl Bench {
             sent: VecDeque::new(),
             warnings: vec![],
             settled: vec![],
+            pings: 0,
             hung_up: false,
             policy: Box::new(permit),
             asked: 0,
@@ -128,6 +130,7 @@ impl Bench {
             }
             Output::Note(commit) => drop(runtime.block_on(self.store.commit(commit))),
             Output::Settle(id, result) => self.settled.push((id, result)),
+            Output::Ping => self.pings += 1,
             Output::HangUp(_) => self.hung_up = true,
             Output::Warn(what) => self.warnings.push(what),
         }
@@ -379,9 +382,13 @@ fn a_silent_station_is_hung_up_on() {
     assert!(!bench.hung_up);
     bench.input(Input::Heard);
     bench.wait(Duration::from_secs(899));
-    assert!(!bench.hung_up);
+    assert_eq!((bench.pings, bench.hung_up), (0, false));
     bench.wait(Duration::from_secs(2));
-    assert!(bench.hung_up);
+    assert_eq!((bench.pings, bench.hung_up), (1, false), "asked first");
+    bench.input(Input::Heard);
+    bench.wait(Duration::from_secs(901));
+    bench.wait(Duration::from_secs(31));
+    assert_eq!((bench.pings, bench.hung_up), (2, true));
 }
 
 #[test]
@@ -397,6 +404,32 @@ fn a_decision_on_stale_plugin_state_is_asked_for_again_and_in_the_end_refused() 
     assert!(answer.contains("\"Invalid\""), "{answer}");
     assert_eq!(bench.asked, 4);
     assert_eq!(bench.sessions(), 1, "what happened is on record");
+}
+
+#[test]
+fn a_plugin_that_writes_more_than_is_kept_does_not_make_a_start_unrecordable() {
+    let mut bench = Bench::new();
+    bench.policy = Box::new(|ask| {
+        let (decision, mut effects) = permit(ask)?;
+        let plugin = PluginName::new("hoarder").unwrap();
+        effects.writes.push(StateWrite { plugin, key: "k".into(), value: Some(vec![0; 1 << 20]) });
+        Some((decision, effects))
+    });
+    let answer = bench.says(r#"[2,"1","StartTransaction",{"connectorId":1,"idTag":"C","meterStart":0,"timestamp":"2026-01-01T10:00:00Z"}]"#);
+    assert!(answer.contains("\"Invalid\""), "{answer}");
+    assert_eq!(bench.sessions(), 1);
+}
+
+#[test]
+fn a_station_that_only_sends_nonsense_fills_no_log() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        bench.says("nonsense");
+    }
+    assert_eq!(bench.warnings.len(), 20);
+    bench.wait(Duration::from_secs(61));
+    bench.says("nonsense");
+    assert!(bench.warnings[20].starts_with("80 more"), "{:?}", bench.warnings[20]);
 }
 
 #[test]

@@ -11,6 +11,9 @@ const REVISION: std::ops::Range<usize> = 2..HEADER;
 /// must stay below 2 MiB (see `sled_engine`).
 pub(super) const MAX_VALUE: usize = 60 * 1024;
 
+// What the plugin contract allows has to fit.
+const _: () = assert!(crate::domain::MAX_STATE_VALUE + HEADER <= MAX_VALUE);
+
 /// How the payload is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {

@@ -12,8 +12,9 @@ use crate::domain::{Millis, StationId};
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, LastSeen, Store};
 
-/// Between two writes of what changed. With heartbeats written one by one they would be most of all writes.
-const EVERY: Duration = Duration::from_secs(60);
+/// Between two writes of what changed; shorter than a station lingers in the registry. With heartbeats written one by
+/// one they would be most of all writes.
+const EVERY: Duration = Duration::from_secs(30);
 
 /// Stations in one commit.
 const BATCH: usize = 500;

@@ -9,16 +9,14 @@ use tokio::sync::Mutex;
 
 use super::observers::first_cursor;
 use crate::domain::{
-    Digest, Fact, FactBody, Millis, PluginChange, PluginName, PluginVersion, Stamp, Versioned,
+    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, Millis, PluginChange, PluginName, PluginVersion,
+    Stamp, Versioned,
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
     All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
     StoreError,
 };
-
-/// Longest settings of a plugin, in bytes of JSON. A record holds those of two versions.
-const MAX_SETTINGS: usize = 24 * 1024;
 
 /// How many plugins a server runs.
 const MAX_PLUGINS: usize = 64;
@@ -56,7 +54,7 @@ pub enum RolloutError {
     NothingToRollBack(PluginName),
     #[error("a server runs at most {MAX_PLUGINS} plugins")]
     TooMany,
-    #[error("settings take {0} bytes and at most {MAX_SETTINGS} are kept")]
+    #[error("settings take {0} bytes and at most {MAX_PLUGIN_SETTINGS} are kept")]
     SettingsTooLarge(usize),
     /// The plugin cannot run, or does not accept its settings. What ran before still runs.
     #[error(transparent)]
@@ -148,7 +146,7 @@ impl Rollout {
         }
         let kept = running.map(|active| active.settings.clone());
         let settings = settings.or(kept).unwrap_or_else(|| "{}".to_owned());
-        if settings.len() > MAX_SETTINGS {
+        if settings.len() > MAX_PLUGIN_SETTINGS {
             return Err(RolloutError::SettingsTooLarge(settings.len()));
         }
         let prepared = match (component, running) {

@@ -1,4 +1,5 @@
 //! What the operator may set. Every field has a default: without settings the operator's own list decides alone.
+//! Knows no token that is asked about.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A call to a station and its answer.
+//! A call to a station and its answer. Knows no registry.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! A loaded plugin as the API shows it, and what a load takes.
+//! A loaded plugin as the API shows it, and what a load takes. Knows no wasm.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Failures as the API says them: a code for programs, a sentence for people, and what to do next.
+//! Knows no HTTP but the status.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -1,4 +1,5 @@
 //! What the operator says of id tokens. The one place besides sessions where the API shows a token in full.
+//! Knows no list.
 
 use serde::{Deserialize, Serialize};
 

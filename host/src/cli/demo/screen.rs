@@ -93,8 +93,11 @@ impl Screen {
         match line {
             // The session's own lines say what the connector does.
             Line::Event(event) if event.kind == "connector-status" => Ok(()),
+            Line::Event(event) if self.output.json => {
+                self.output.line(&serde_json::to_string(event)?)
+            }
             Line::Event(event) => self.output.line(&sentence::line(event)),
-            Line::Operator(said) => self.output.line(&format!("{:21} operator     {said}", "")),
+            Line::Operator(said) => self.output.say(&format!("{:21} operator     {said}", "")),
         }
     }
 
@@ -112,10 +115,13 @@ impl Screen {
     fn totals(&self) -> anyhow::Result<()> {
         let seconds = self.since.elapsed().as_secs();
         let (online, did) = (self.tally.online(), self.tally.sentence());
-        self.output.line(&format!("-- after {seconds} s: {online}; {did} --"))
+        self.output.say(&format!("-- after {seconds} s: {online}; {did} --"))
     }
 
     pub(super) fn last_totals(&self) -> anyhow::Result<()> {
+        if self.output.json {
+            return self.output.line(&self.tally.json().to_string());
+        }
         self.output.line(&format!("-- in all: {} --", self.tally.sentence()))
     }
 

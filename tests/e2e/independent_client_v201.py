@@ -1,0 +1,132 @@
+"""A charging station built on the PyPI package `ocpp`: somebody else's reading of OCPP 2.0.1.
+
+Plays one evening at one EVSE against the server given on the command line: a session that begins with the cable and
+is authorised later, one event that is sent twice and one that comes late, and one that the operator starts and stops.
+Every step is one line of JSON on standard output.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+import websockets
+from ocpp.routing import on
+from ocpp.v201 import ChargePoint, call, call_result
+
+URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD = sys.argv[1:6]
+STARTED = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(minutes=90)
+EVSE = {"id": 1, "connector_id": 1}
+
+
+def at(minutes):
+    return (STARTED + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+
+def say(step, **facts):
+    print(json.dumps({"step": step, **facts}), flush=True)
+
+
+def token(card):
+    return {"id_token": card, "type": "ISO14443"}
+
+
+def register(kwh, minutes, context="Sample.Periodic"):
+    unit = {"unit": "kWh"}
+    sample = {"value": kwh, "measurand": "Energy.Active.Import.Register", "unit_of_measure": unit, "context": context}
+    return [{"timestamp": at(minutes), "sampled_value": [sample]}]
+
+
+def event(kind, transaction, number, minutes, trigger, info=None, **more):
+    return call.TransactionEvent(
+        event_type=kind,
+        timestamp=at(minutes),
+        trigger_reason=trigger,
+        seq_no=number,
+        transaction_info={"transaction_id": transaction, **(info or {})},
+        **more,
+    )
+
+
+class Station(ChargePoint):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.starts = asyncio.Queue(maxsize=4)
+        self.stops = asyncio.Queue(maxsize=4)
+
+    @on("RequestStartTransaction")
+    async def on_start(self, id_token, remote_start_id, **_):
+        await self.starts.put((id_token["id_token"], remote_start_id))
+        return call_result.RequestStartTransaction(status="Accepted")
+
+    @on("RequestStopTransaction")
+    async def on_stop(self, transaction_id, **_):
+        await self.stops.put(transaction_id)
+        return call_result.RequestStopTransaction(status="Accepted")
+
+
+async def local_session(station):
+    await station.call(
+        event("Started", "first", 0, 1, "CablePluggedIn", {"charging_state": "EVConnected"}, evse=EVSE,
+              meter_value=register(1.0, 1, "Transaction.Begin"))
+    )
+    good = await station.call(
+        event("Updated", "first", 1, 2, "Authorized", {"charging_state": "Charging"}, id_token=token(GOOD_CARD))
+    )
+    say("start", status=good.id_token_info["status"], at=at(1))
+    late = event("Updated", "first", 2, 10, "MeterValuePeriodic", offline=True, meter_value=register(3.2, 10))
+    middle = event("Updated", "first", 3, 20, "MeterValuePeriodic", meter_value=register(5.7, 20))
+    for message in (middle, middle, late):
+        await station.call(message)
+    say("meter values")
+    stop = await station.call(
+        event("Ended", "first", 4, 31, "StopAuthorized", {"stopped_reason": "Local"}, id_token=token(GOOD_CARD),
+              meter_value=register(8.4, 31, "Transaction.End"))
+    )
+    say("stop", status=stop.id_token_info["status"], at=at(31))
+
+
+async def remote_session(station):
+    say("ready for remote start")
+    card, remote_id = await asyncio.wait_for(station.starts.get(), 30)
+    start = await station.call(
+        event("Started", "second", 0, 40, "RemoteStart", {"remote_start_id": remote_id}, evse=EVSE,
+              id_token=token(card), meter_value=register(8.4, 40, "Transaction.Begin"))
+    )
+    say("remote start", status=start.id_token_info["status"], at=at(40))
+    transaction = await asyncio.wait_for(station.stops.get(), 30)
+    await station.call(
+        event("Ended", transaction, 1, 50, "RemoteStop", {"stopped_reason": "Remote"},
+              meter_value=register(9.0, 50, "Transaction.End"))
+    )
+    say("remote stop", at=at(50))
+
+
+async def evening(station):
+    identity = {"vendor_name": "PyPI", "model": "Third Opinion"}
+    boot = await station.call(call.BootNotification(charging_station=identity, reason="PowerUp"))
+    say("boot", status=boot.status)
+    status = {"timestamp": at(0), "connector_status": "Available", "evse_id": 1, "connector_id": 1}
+    await station.call(call.StatusNotification(**status))
+    await station.call(call.Heartbeat())
+    blocked = await station.call(call.Authorize(id_token=token(BLOCKED_CARD)))
+    say("blocked card", status=blocked.id_token_info["status"])
+    await local_session(station)
+    await remote_session(station)
+    say("done")
+
+
+async def main():
+    login = base64.b64encode(f"{STATION}:{PASSWORD}".encode()).decode()
+    offers = ["ocpp1.6", "ocpp2.0.1"]
+    headers = {"Authorization": f"Basic {login}"}
+    async with websockets.connect(f"{URL}/{STATION}", subprotocols=offers, additional_headers=headers) as socket:
+        say("connected", subprotocol=socket.subprotocol)
+        station = Station(STATION, socket)
+        listening = asyncio.create_task(station.start())
+        await evening(station)
+        listening.cancel()
+
+
+asyncio.run(asyncio.wait_for(main(), 120))
