@@ -204,8 +204,8 @@ impl FactBody {
         }
     }
 
-    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and configuration are
-    /// synced; what the next message repeats anyway is soft.
+    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and
+    /// configuration are synced; what the next message repeats anyway is soft.
     pub const fn durability(&self) -> Durability {
         match self {
             Self::Booted(_)

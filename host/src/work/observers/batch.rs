@@ -45,6 +45,15 @@ pub(super) fn gather(
     Ok(batch)
 }
 
+/// How many facts behind the cursor are no longer in the log. Its numbers have no gaps, so what is missing was removed
+/// because it was old; before the cursor of a plugin that has never been told anything it is not missed.
+pub(super) fn removed(after: Seq, facts: &[LoggedFact]) -> u64 {
+    match facts.first() {
+        Some(first) if after > Seq(0) => first.seq.0.saturating_sub(after.0 + 1),
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +98,15 @@ mod tests {
         assert_eq!((numbers(&batch), batch.through), (vec![2, 4], Seq(5)));
         let all = gather(log, &ObserverSettings::default(), MAX_EVENTS, tell).unwrap();
         assert_eq!((all.events.len(), all.through), (7, Seq(7)));
+    }
+
+    #[test]
+    fn facts_that_were_removed_before_they_were_told_are_noticed() {
+        let log = facts(&[Some("a"), Some("b"), Some("c")]);
+        assert_eq!(removed(Seq(1), &log[1..]), 0);
+        assert_eq!(removed(Seq(1), &log[2..]), 1);
+        assert_eq!(removed(Seq(0), &log[2..]), 0, "the log began before anybody observed");
+        assert_eq!(removed(Seq(3), &[]), 0);
     }
 
     #[test]

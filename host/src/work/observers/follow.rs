@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::batch::{Batch, MAX_EVENTS, gather};
+use super::batch::{Batch, MAX_EVENTS, gather, removed};
 use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::{Place, Tell, first_cursor};
 use crate::domain::{Effects, Seq, Versioned};
@@ -174,9 +174,15 @@ impl Follower {
         let wants = self.plugin.observes().cloned().unwrap_or_default();
         let read = move || {
             let facts = store.facts(after, MAX_EVENTS)?;
-            Ok(gather(facts, &wants, limit, tell)?)
+            let missing = removed(after, &facts);
+            Ok::<_, Trouble>((missing, gather(facts, &wants, limit, tell)?))
         };
-        tokio::task::spawn_blocking(read).await?
+        let (missing, batch) = tokio::task::spawn_blocking(read).await??;
+        if missing > 0 {
+            let plugin = self.plugin.name();
+            error!(%plugin, %after, missing, "facts were removed from the log before the observer was told of them");
+        }
+        Ok(batch)
     }
 
     async fn ask(&self, events: &[Event], tried: Tried) -> Result<Effects, Trouble> {
