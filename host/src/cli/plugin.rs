@@ -312,10 +312,12 @@ fn entries(state: &[StateEntryView]) -> String {
     if table.is_empty() { "nothing stored yet\n".to_owned() } else { table.render() }
 }
 
-/// What the breaker's position means for drivers.
+/// What the breaker's position means for drivers, and how an observer fares.
 fn state(running: &RunningView) -> &str {
-    if running.observer.as_ref().is_some_and(|observer| observer.trouble.is_some()) {
-        return "FAILING";
+    match &running.observer {
+        Some(observer) if observer.trouble.is_some() => return "FAILING",
+        Some(_) if running.hooks.len() == 1 => return "told",
+        Some(_) | None => {}
     }
     match running.breaker.as_str() {
         "closed" => "asked",

@@ -45,8 +45,8 @@ pub(super) fn gather(
     Ok(batch)
 }
 
-/// How many facts behind the cursor are no longer in the log. Its numbers have no gaps, so what is missing was removed
-/// because it was old; before the cursor of a plugin that has never been told anything it is not missed.
+/// How many facts right behind the cursor are no longer in the log. Its numbers have no gaps, so they were removed,
+/// because they were old. A plugin that begins with the whole log misses nothing.
 pub(super) fn removed(after: Seq, facts: &[LoggedFact]) -> u64 {
     match facts.first() {
         Some(first) if after > Seq(0) => first.seq.0.saturating_sub(after.0 + 1),

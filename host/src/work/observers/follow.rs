@@ -30,6 +30,8 @@ pub(super) struct Follower {
     tell: Tell,
     told: watch::Sender<Place>,
     patience: Patience,
+    /// It has read from where it stood when it began.
+    begun: bool,
 }
 
 /// The cursor as it is on record, and how far it has really come.
@@ -89,7 +91,7 @@ impl Follower {
         tell: Tell,
         told: watch::Sender<Place>,
     ) -> Self {
-        Self { plugin, store, tell, told, patience: Patience::new() }
+        Self { plugin, store, tell, told, patience: Patience::new(), begun: false }
     }
 
     /// Ends when the store does; else whoever started it ends it.
@@ -169,7 +171,7 @@ impl Follower {
     }
 
     /// Reads where waiting for the disk holds nobody up.
-    async fn read(&self, after: Seq) -> Result<Batch, Trouble> {
+    async fn read(&mut self, after: Seq) -> Result<Batch, Trouble> {
         let (store, tell, limit) = (self.store.clone(), self.tell, self.patience.limit());
         let wants = self.plugin.observes().cloned().unwrap_or_default();
         let read = move || {
@@ -178,7 +180,8 @@ impl Follower {
             Ok::<_, Trouble>((missing, gather(facts, &wants, limit, tell)?))
         };
         let (missing, batch) = tokio::task::spawn_blocking(read).await??;
-        if missing > 0 {
+        // Later on, what is missing between two facts was removed before this plugin began.
+        if !std::mem::replace(&mut self.begun, true) && missing > 0 {
             let plugin = self.plugin.name();
             error!(%plugin, %after, missing, "facts were removed from the log before the observer was told of them");
         }
