@@ -12,6 +12,12 @@ pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 /// Where the admin API listens unless told otherwise: this machine only.
 pub const DEFAULT_ADMIN: &str = "127.0.0.1:8081";
 
+/// Most that can be kept free, in MiB: a terabyte.
+const MOST_MIB: u32 = 1 << 20;
+
+/// Longest time that anything can be kept, in days: a century.
+const MOST_DAYS: u32 = 36_500;
+
 /// Checked settings of one server.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -25,6 +31,18 @@ pub struct Config {
     pub heartbeat: Duration,
     /// From the arrival of a message to the last word of the policies.
     pub policy_deadline: Duration,
+    /// With less free space than this, in bytes, what the next message repeats anyway is refused.
+    pub free_space_low: u64,
+    /// With less free space than this, in bytes, everything is refused.
+    pub free_space_least: u64,
+    /// Space held back to be given up when it gets tight, in bytes.
+    pub ballast: u64,
+    /// How long the texts are kept that stations sent.
+    pub keep_raw: Duration,
+    /// How long facts are kept that hold nothing but readings.
+    pub keep_meter_values: Duration,
+    /// How long any fact is kept. Sessions and tokens are kept for good.
+    pub keep_log: Duration,
     /// What a token gets about which no plugin has an opinion.
     pub when_nobody_decides: DefaultVerdict,
 }
@@ -49,6 +67,12 @@ struct File {
     heartbeat_seconds: Option<u32>,
     policy_deadline_ms: Option<u32>,
     when_nobody_decides: Option<DefaultVerdict>,
+    free_space_low_mib: Option<u32>,
+    free_space_least_mib: Option<u32>,
+    ballast_mib: Option<u32>,
+    keep_raw_days: Option<u32>,
+    keep_meter_values_days: Option<u32>,
+    keep_log_days: Option<u32>,
 }
 
 /// What the command line says.
@@ -88,6 +112,16 @@ impl Config {
         let fallback = |text: &str, port| {
             text.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], port)))
         };
+        let mib = |name, value: Option<u32>, default, least| {
+            let mib = within(name, value.unwrap_or(default), least, MOST_MIB)?;
+            Ok(u64::from(mib) << 20)
+        };
+        let days = |name, value: Option<u32>, default| {
+            let days = within(name, value.unwrap_or(default), 1, MOST_DAYS)?;
+            Ok(Duration::from_secs(u64::from(days) * 86_400))
+        };
+        let free_space_least = mib("free-space-least-mib", file.free_space_least_mib, 128, 0)?;
+        let least_low = u32::try_from(free_space_least >> 20).unwrap_or(MOST_MIB);
         Ok(Self {
             data: overrides.data.or(file.data).ok_or(ConfigError::NoData)?,
             listen: overrides.listen.or(file.listen).unwrap_or(fallback(DEFAULT_LISTEN, 8080)),
@@ -103,6 +137,18 @@ impl Config {
                 within("policy-deadline-ms", file.policy_deadline_ms.unwrap_or(3_000), 10, 20_000)?
                     .into(),
             ),
+            // A store that grows by 1 GB a day still has hours between the two.
+            free_space_low: mib(
+                "free-space-low-mib",
+                file.free_space_low_mib,
+                256.max(least_low),
+                least_low,
+            )?,
+            free_space_least,
+            ballast: mib("ballast-mib", file.ballast_mib, 64, 0)?,
+            keep_raw: days("keep-raw-days", file.keep_raw_days, 30)?,
+            keep_meter_values: days("keep-meter-values-days", file.keep_meter_values_days, 90)?,
+            keep_log: days("keep-log-days", file.keep_log_days, 365)?,
             when_nobody_decides: file.when_nobody_decides.unwrap_or_default(),
         })
     }
@@ -142,6 +188,11 @@ mod tests {
         let says = |text| load(text, Overrides::default()).unwrap_err().to_string();
         assert!(says("").contains("--data DIR"));
         assert!(says("data = \"d\"\nheartbeat = 5\n").contains("unknown field `heartbeat`"));
+        assert!(
+            says("data = \"d\"\nkeep-log-days = 0\n").contains("`keep-log-days` must be between 1")
+        );
+        let upside_down = "data = \"d\"\nfree-space-least-mib = 500\nfree-space-low-mib = 400\n";
+        assert!(says(upside_down).contains("`free-space-low-mib` must be between 500 and"));
         assert!(says("data = \"d\"\nheartbeat-seconds = 5\n").contains("between 10 and 86400"));
     }
 }

@@ -24,8 +24,10 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::store::{Health, OpenError, Store};
-use crate::work::{Observers, Presence, Rollout, RolloutError};
+use crate::store::{Health, OpenError, Reserve, Store};
+use crate::work::{
+    Ages, FreeSpace, Observers, Presence, Retention, Rollout, RolloutError, observed,
+};
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
@@ -84,7 +86,17 @@ impl Server {
         make_private_directory(&config.data.join("store"))?;
         warn_of_open_directory(&config.data);
         say_how_many_stations_fit();
+        let ages = Ages {
+            raw: config.keep_raw,
+            meter_values: config.keep_meter_values,
+            log: config.keep_log,
+        };
+        let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
+        let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
+        // Before the store opens: to open it takes room, too, and the ballast may have to make it.
+        let room = space.look();
         let store = Store::open(&config.data)?;
+        store.set_room(room);
         let key = AdminKey::open_or_create(&config.data)?;
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
@@ -113,6 +125,7 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
+        server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         server.open_admin(rollout.clone(), observers.clone(), metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
@@ -131,6 +144,15 @@ impl Server {
                 metrics.run_upkeep();
             }
         }));
+    }
+
+    /// Watches the disk, and deletes what is too old.
+    fn keep_house(&mut self, space: FreeSpace, ages: Ages) {
+        let (store, stop) = (self.store.clone(), self.stopping.clone());
+        self.tasks.push(tokio::spawn(space.watch(store, stop)));
+        // Nobody but the API reads the log, and whoever asks there takes what is kept.
+        let retention = Retention::new(self.store.clone(), ages, observed, wall_clock);
+        self.tasks.push(tokio::spawn(retention.keep(self.stopping.clone())));
     }
 
     async fn open_admin(

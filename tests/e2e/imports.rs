@@ -23,6 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["admin::views", "admin::AdminKey", "admin::KEY_FILE", "admin::DEFAULT_PORT", "domain"],
     ),
     ("cli/mod", &["plugins"]),
+    ("cli/archive", &["store"]),
     ("cli/serve", &["config", "server"]),
     ("cli/demo", &["admin::views", "config", "domain", "server", "sim"]),
     ("cli/sim", &["domain", "sim"]),

@@ -9,10 +9,13 @@
 
 mod support;
 
+mod archive;
 mod bad_input;
 mod disk;
+mod full_disk;
 mod imports;
 mod independent_client;
 mod kill;
 mod observe;
+mod power_cut;
 mod swap;

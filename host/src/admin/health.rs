@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::desk::Desk;
 use super::problem::Problem;
 use super::views::{Code, HealthView};
-use crate::store::Health;
+use crate::store::{Health, Room};
 
 /// Whether stations are let in. One owner sets it: the server.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,20 @@ pub(super) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Json<HealthVi
     if let Health::Failed(_) = desk.admin.store.health() {
         return not("the store has failed, so that nothing more can be kept");
     }
-    Ok(Json(HealthView { status: "ready".to_owned() }))
+    let status = match desk.admin.store.room() {
+        Room::Ample => "ready",
+        // Whoever sends stations elsewhere because of it would lose what is still kept.
+        Room::Low => "ready-but-disk-almost-full",
+        Room::Exhausted => {
+            let next = "make room on the disk of the data directory";
+            return Err(Problem::new(
+                Code::Unavailable,
+                "the disk is full, so that nothing more is kept",
+                next,
+            ));
+        }
+    };
+    Ok(Json(HealthView { status: status.to_owned() }))
 }
 
 /// In the text format of Prometheus. What changes by itself is measured now; the rest counts as it happens. A

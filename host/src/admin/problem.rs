@@ -88,6 +88,11 @@ impl From<CommitError> for Problem {
                 "the store has more to write than it takes",
                 "repeat the request in a moment",
             ),
+            CommitError::NoSpace => Self::new(
+                Code::DiskFull,
+                "the disk is almost full, so that nothing more is kept",
+                "make room on the disk of the data directory, then repeat the request",
+            ),
             CommitError::Unavailable => Self::unavailable(),
             CommitError::Unstorable(why) => {
                 Self::new(Code::BodyTooLarge, why.to_string(), "put less into it")

@@ -1,6 +1,7 @@
-//! The command line. `serve`, `demo` and `sim` run here; `plugin build` and `plugin inspect` work on files; everything
-//! else is a client of the admin API. Knows no record and no engine.
+//! The command line. `serve`, `demo` and `sim` run here; `plugin build`, `plugin inspect`, `export` and `import`
+//! work on files; everything else is a client of the admin API. Knows no record and no engine.
 
+mod archive;
 mod client;
 mod demo;
 mod events;
@@ -64,6 +65,10 @@ enum Command {
     Events(events::EventsArgs),
     /// Plugins: build, inspect, load, list, roll back, unload
     Plugin(plugin::PluginArgs),
+    /// Write all records of a stopped server into one file
+    Export(archive::ExportArgs),
+    /// Make the records of a new server from an exported file
+    Import(archive::ImportArgs),
     /// Compile a component for this machine; the server runs this in a process of its own
     #[command(hide = true)]
     CompileComponent { input: PathBuf, output: PathBuf },
@@ -90,6 +95,8 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Token(args) => on_one_core(token::run(args, output)),
         Command::Events(args) => on_one_core(events::run(args, output)),
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
+        Command::Export(args) => on_one_core(archive::export(args, output)),
+        Command::Import(args) => on_one_core(archive::import(args, output)),
         Command::CompileComponent { input, output } => {
             compile_component(&input, &output)?;
             Ok(ExitCode::SUCCESS)

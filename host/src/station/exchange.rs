@@ -332,6 +332,9 @@ impl Exchange {
             }
             Err(CommitError::Unstorable(_)) => self
                 .fail(ErrorCode::PropertyConstraintViolation, "the message is too large to keep"),
+            Err(CommitError::NoSpace) => {
+                self.fail(ErrorCode::InternalError, "the server's disk is full: try again later")
+            }
             Err(CommitError::Unavailable) => self
                 .fail(ErrorCode::InternalError, "the server cannot keep records: try again later"),
         }

@@ -44,6 +44,8 @@ pub enum CommitError {
     Overloaded,
     #[error("the store has stopped; restart the server, its log says why it stopped")]
     Unavailable,
+    #[error("the disk is almost full; make room on it, then try again")]
+    NoSpace,
     #[error(transparent)]
     Unstorable(#[from] Unstorable),
 }
@@ -79,6 +81,8 @@ pub struct Commit {
     /// What plugins read.
     pub(super) reads: Vec<Read>,
     pub(super) durability: Durability,
+    /// It gives back more room than it takes.
+    makes_room: bool,
     /// About how much memory it takes.
     pub(super) bytes: usize,
     /// The first thing in it that cannot be kept; then nothing of it is.
@@ -125,6 +129,7 @@ impl Commit {
             writes: Vec::new(),
             reads: Vec::new(),
             durability: Durability::Soft,
+            makes_room: false,
             bytes: 0,
             unstorable: None,
         }
@@ -196,6 +201,22 @@ impl Commit {
 
     pub fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// A key that was found in the store.
+    pub(super) fn delete_key(&mut self, table: Table, key: Vec<u8>) {
+        self.write(table, key, Change::Delete, Expect::Any);
+    }
+
+    /// To be taken even when the disk is full.
+    pub(super) fn makes_room(&mut self) {
+        self.makes_room = true;
+    }
+
+    /// Whether the store grows by it. Deleting does not count: what takes room away must not wait for room.
+    pub(super) fn adds(&self) -> bool {
+        let deletes = |write: &Write| matches!(write.change, Change::Delete);
+        !self.makes_room && (!self.facts.is_empty() || !self.writes.iter().all(deletes))
     }
 
     fn write(&mut self, table: Table, key: Vec<u8>, change: Change, expect: Expect) {

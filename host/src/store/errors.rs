@@ -67,10 +67,14 @@ pub enum StoreError {
     NewerRecord { table: Table, version: u8, known: u8 },
     #[error("a record of {table:?} is damaged; restore the store from a backup")]
     Damaged { table: Table },
+    #[error("the store holds records of a kind that only a newer server knows; use that one")]
+    UnknownTable,
     #[error("all session numbers that OCPP 1.6 can carry are used up")]
     SessionsExhausted,
     #[error("the store has more work waiting than it takes; try again shortly")]
     Overloaded,
+    #[error("the disk is almost full; make room on it, then try again")]
+    NoSpace,
     #[error("the store has stopped; restart the server, its log says why it stopped")]
     Unavailable,
 }

@@ -1,7 +1,7 @@
 //! The store as other rooms hold it: read, commit, follow. Knows which engine serves it only while it opens.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,6 +19,7 @@ use super::pseudonyms::Pseudonyms;
 use super::records::{self, Record};
 use super::session_ids::SessionIds;
 use super::sled_engine::SledEngine;
+use super::space::Room;
 use super::witness::Witness;
 use super::{OpenError, StoreError};
 
@@ -39,6 +40,8 @@ struct Inner {
     intake: Intake,
     durable: watch::Receiver<Seq>,
     health: watch::Sender<Health>,
+    /// As it was last measured.
+    room: watch::Sender<Room>,
     /// Taken by whoever closes the store.
     committer: Mutex<Option<JoinHandle<()>>>,
     sessions: SessionIds,
@@ -50,9 +53,14 @@ struct Inner {
 impl Store {
     /// Opens the store of a data directory, and makes it when there is none.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let dir = dir.join(DIRECTORY);
+        let dir = place_in(dir);
         let engine = Arc::new(SledEngine::open(&dir)?);
         Self::start(engine, Some(Witness::beside(dir)))
+    }
+
+    /// Whether a data directory has a store.
+    pub(super) fn is_in(dir: &Path) -> bool {
+        place_in(dir).is_dir()
     }
 
     pub fn on_engine(engine: Arc<dyn Engine>) -> Result<Self, OpenError> {
@@ -80,6 +88,7 @@ impl Store {
             intake,
             durable,
             health,
+            room: watch::Sender::new(Room::Ample),
             committer: Mutex::new(Some(committer)),
             sessions: SessionIds::default(),
             pseudonyms,
@@ -128,6 +137,7 @@ impl Store {
     ) -> impl Future<Output = Result<Receipt, CommitError>> + Send + 'static + use<> {
         let queued = match &commit.unstorable {
             Some(why) => Err(why.clone().into()),
+            None if !self.room().takes(&commit) => Err(CommitError::NoSpace),
             None => self.inner.intake.queue(commit),
         };
         async move { queued?.await.unwrap_or(Err(CommitError::Unavailable)) }
@@ -152,6 +162,16 @@ impl Store {
         self.inner.health.borrow().clone()
     }
 
+    /// How much room the disk leaves, as far as the store was told.
+    pub fn room(&self) -> Room {
+        *self.inner.room.borrow()
+    }
+
+    /// For whoever measures the disk: from now on the store takes what fits into that.
+    pub fn set_room(&self, room: Room) {
+        self.inner.room.send_replace(room);
+    }
+
     /// For whoever has to act when the store fails.
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.inner.health.subscribe()
@@ -159,11 +179,15 @@ impl Store {
 
     /// Serves what is queued, syncs and ends the committer. Other handles can still read.
     pub async fn close(self) {
-        let inner = self.inner;
-        let closing = tokio::task::spawn_blocking(move || inner.close());
+        let closing = tokio::task::spawn_blocking(move || self.close_here());
         if let Err(error) = closing.await {
             tracing::error!(%error, "the store was not closed in order");
         }
+    }
+
+    /// [`close`](Store::close) for threads that may wait.
+    pub(super) fn close_here(self) {
+        self.inner.close();
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -190,6 +214,11 @@ impl Store {
             }
         })
     }
+}
+
+/// Where a data directory has its store.
+pub(super) fn place_in(dir: &Path) -> PathBuf {
+    dir.join(DIRECTORY)
 }
 
 impl Inner {

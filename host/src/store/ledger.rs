@@ -91,6 +91,12 @@ impl Ledger {
     fn append(&mut self, fact: NewFact, batch: &mut Batch) -> Seq {
         let seq = Seq(self.last_seq.0 + 1);
         self.last_seq = seq;
+        Self::write_fact(seq, fact, batch);
+        seq
+    }
+
+    /// A fact in a place that it already has.
+    pub(super) fn write_fact(seq: Seq, fact: NewFact, batch: &mut Batch) {
         let long = fact.is_long();
         let NewFact { mut value, raw } = fact;
         if long {
@@ -102,10 +108,9 @@ impl Ledger {
         if let Some(raw) = raw {
             chunks::cut(batch, Table::Raw, seq, UNCHANGING, raw.as_bytes());
         }
-        seq
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         key: Vec<u8>,
         mut value: Vec<u8>,
@@ -132,7 +137,7 @@ impl Ledger {
     }
 }
 
-fn revisions_key() -> Vec<u8> {
+pub(super) fn revisions_key() -> Vec<u8> {
     keys::key(Table::Counter, &REVISIONS.to_owned())
 }
 

@@ -48,7 +48,7 @@ impl Store {
     }
 
     /// A fact and how many bytes it takes in the log.
-    fn logged(&self, (key, bytes): &Pair) -> Result<(LoggedFact, usize), StoreError> {
+    pub(super) fn logged(&self, (key, bytes): &Pair) -> Result<(LoggedFact, usize), StoreError> {
         let damaged = || StoreError::Damaged { table: Table::Log };
         let seq = keys::parse(Table::Log, key).ok_or_else(damaged)?;
         let view = records::checked(Table::Log, FACT_VERSION, bytes)?;

@@ -4,6 +4,7 @@
 //! A [`Commit`] is plain data; [`Store::commit`] queues it for the committer, which checks what the commit relies on,
 //! numbers its facts, applies everything that waits in one batch, syncs once, and then answers.
 
+mod archive;
 mod chunks;
 mod commit;
 mod committer;
@@ -19,13 +20,16 @@ mod memory_engine;
 mod policy_records;
 mod pseudonyms;
 mod records;
+mod retention;
 mod session_ids;
 mod sled_engine;
+mod space;
 #[cfg(test)]
 mod tests;
 mod value;
 mod witness;
 
+pub use archive::{ArchiveError, Progress, Step, Summary, import};
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
 pub use committer::{Health, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
@@ -37,3 +41,5 @@ pub use records::{
     LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent, SeenStart,
     StationSession, StationTransaction, TokenName,
 };
+pub use retention::{Kept, TrimError, Trimmed};
+pub use space::{Reserve, Room};

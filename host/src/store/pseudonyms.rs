@@ -22,7 +22,7 @@ const KEY_NAME: &str = "pseudonyms";
 
 /// A key of the store's own.
 #[derive(Serialize, Deserialize)]
-struct Secret {
+pub(super) struct Secret {
     key: [u8; 32],
 }
 

@@ -54,6 +54,7 @@ async fn new_lease(store: &Store) -> Result<std::ops::Range<u32>, StoreError> {
             Ok(_) => return Ok(first..end),
             Err(CommitError::Conflict(Conflict::Record | Conflict::Effects)) => {}
             Err(CommitError::Overloaded) => return Err(StoreError::Overloaded),
+            Err(CommitError::NoSpace) => return Err(StoreError::NoSpace),
             Err(CommitError::Unavailable | CommitError::Unstorable(_)) => {
                 return Err(StoreError::Unavailable);
             }

@@ -98,7 +98,7 @@ impl Engine for SledEngine {
 
 /// A sled that was dropped in this process holds its lock for another moment, until its last input/output thread is
 /// done. The directory is claimed by now, so nobody else of ours can hold it.
-fn wait_for_sled_to_let_go(dir: &Path) -> Result<(), OpenError> {
+pub(super) fn wait_for_sled_to_let_go(dir: &Path) -> Result<(), OpenError> {
     let io = |source| OpenError::Io { dir: dir.to_owned(), source };
     let log = match File::open(dir.join("db")) {
         Ok(log) => log,

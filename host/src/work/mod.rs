@@ -1,11 +1,15 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod free_space;
 mod observers;
 mod presence;
+mod retention;
 mod rollout;
 #[cfg(test)]
 mod tests;
 
-pub use observers::{Observers, Standing, Tell};
+pub use free_space::FreeSpace;
+pub use observers::{Observers, Standing, Tell, observed};
 pub use presence::Presence;
+pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};

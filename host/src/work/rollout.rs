@@ -19,7 +19,7 @@ use crate::store::{
 };
 
 /// How many plugins a server runs.
-const MAX_PLUGINS: usize = 64;
+pub(super) const MAX_PLUGINS: usize = 64;
 
 /// How often a version is prepared anew because the one in service wrote to the state that it migrates.
 const MAX_ATTEMPTS: usize = 3;
@@ -211,11 +211,16 @@ impl Rollout {
             let mut commit = Commit::new();
             commit.put(&name, &record, expect).effects(prepared.effects().clone());
             commit.fact(fact(&name, change, &record.active, record.loaded_at), None);
-            if let Some(observes) = prepared.observes()
-                && self.store.read::<ObserverCursor>(&name)?.is_none()
-            {
+            match (prepared.observes(), self.store.read::<ObserverCursor>(&name)?) {
                 // With the load, so that an observer misses nothing of what comes after it.
-                commit.put(&name, &first_cursor(observes, &self.store), Expect::Absent);
+                (Some(observes), None) => {
+                    commit.put(&name, &first_cursor(observes, &self.store), Expect::Absent);
+                }
+                // The log is not to be kept for a version that does not read it.
+                (None, Some(_)) => {
+                    commit.delete::<ObserverCursor>(&name, Expect::Any);
+                }
+                (Some(_), Some(_)) | (None, None) => {}
             }
             match self.store.commit(commit).await {
                 Ok(_) => {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::House;
 use super::house::Answer;
 use crate::admin::{MAX_BODY, MAX_COMPONENT_BODY};
+use crate::store::Room;
 
 #[tokio::test]
 async fn without_the_key_nothing_is_shown_but_where_the_key_is() {
@@ -47,6 +48,23 @@ async fn a_server_is_ready_from_the_first_station_it_lets_in_until_it_stops_or_c
 
     house.stopping.cancel();
     assert!(house.get("/readyz").await.bad(503).1.contains("stopping"));
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_shows_before_the_records_suffer() {
+    let house = House::open().await;
+    house.serving.set(true);
+    house.store.set_room(Room::Low);
+    let low = house.get("/readyz").await.good();
+    assert_eq!(low, json!({ "status": "ready-but-disk-almost-full" }));
+    house.put("/v1/tokens/CARD", "{}").await.good();
+
+    house.store.set_room(Room::Exhausted);
+    assert_eq!(house.get("/readyz").await.bad(503).0, "unavailable");
+    assert_eq!(house.put("/v1/tokens/CARD", "{}").await.bad(507).0, "disk-full");
+
+    house.store.set_room(Room::Ample);
+    assert_eq!(house.get("/readyz").await.good(), json!({ "status": "ready" }));
 }
 
 #[tokio::test]

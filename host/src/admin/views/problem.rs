@@ -26,6 +26,7 @@ pub enum Code {
     PluginRefused,
     ChangedMeanwhile,
     TooMuchAtOnce,
+    DiskFull,
     Unavailable,
     Internal,
 }
@@ -61,6 +62,7 @@ impl Code {
             Self::PluginRefused => ("plugin-refused", 422),
             Self::ChangedMeanwhile => ("changed-meanwhile", 409),
             Self::TooMuchAtOnce => ("too-much-at-once", 429),
+            Self::DiskFull => ("disk-full", 507),
             Self::Unavailable => ("unavailable", 503),
             Self::Internal => ("internal", 500),
         }

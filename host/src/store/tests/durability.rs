@@ -5,7 +5,8 @@ use futures_util::FutureExt as _;
 
 use crate::domain::{Durability, Effects, Seq};
 use crate::store::{
-    Batch, CommitError, EngineError, Health, KeyRange, MAX_RAW, Order, Pair, Receipt,
+    Batch, CommitError, EngineError, Health, KeyRange, MAX_RAW, Order, Pair, Receipt, Room,
+    StoreError,
 };
 
 use super::*;
@@ -195,6 +196,45 @@ async fn an_engine_that_fails_a_reader_gets_no_more_writes() {
     assert!(matches!(store.health(), Health::Failed(_)));
     assert_eq!(store.commit(put("A", 1, Expect::Any)).await, Err(CommitError::Unavailable));
     assert_eq!(at(&store, "A"), None);
+}
+
+#[tokio::test]
+async fn little_room_is_kept_for_what_matters_and_no_room_for_what_makes_room() {
+    let store = on(&Arc::new(MemoryEngine::new()));
+    store.commit(put("A", 1, Expect::Any)).await.unwrap();
+    let of = |fact: Fact| {
+        let mut commit = Commit::new();
+        commit.fact(fact, None);
+        store.commit(commit)
+    };
+    let delete = || {
+        let mut commit = Commit::new();
+        commit.delete::<LastSeen>(&station("A"), Expect::Any);
+        store.commit(commit)
+    };
+    let barrier = || {
+        let mut commit = Commit::new();
+        commit.synced();
+        store.commit(commit)
+    };
+
+    store.set_room(Room::Low);
+    assert_eq!(of(soft("status")).await, Err(CommitError::NoSpace));
+    assert_eq!(store.commit(put("A", 2, Expect::Any)).await, Err(CommitError::NoSpace));
+    of(synced("stop")).await.unwrap();
+    delete().await.unwrap();
+
+    store.set_room(Room::Exhausted);
+    assert_eq!(of(synced("stop")).await, Err(CommitError::NoSpace));
+    assert_eq!(store.allocate_session().await, Err(StoreError::NoSpace));
+    delete().await.unwrap();
+    barrier().await.unwrap();
+
+    store.set_room(Room::Ample);
+    of(soft("status")).await.unwrap();
+    assert_eq!(store.facts(Seq(0), 10).unwrap().len(), 1, "the last one is not on the disk yet");
+    barrier().await.unwrap();
+    assert_eq!(store.facts(Seq(0), 10).unwrap().len(), 2);
 }
 
 /// Panics when it is to apply anything after it was opened.

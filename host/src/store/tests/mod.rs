@@ -1,7 +1,10 @@
 //! The store from outside: what other rooms rely on, told as stories. Those in `conformance` hold on every engine.
 
+mod archive;
 mod conformance;
 mod durability;
+mod older_formats;
+mod retention;
 mod sled_directory;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 
 use super::batch::{Batch, MAX_EVENTS, gather, removed};
 use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
-use super::{Place, Tell, first_cursor};
+use super::{Place, Tell};
 use crate::domain::{Effects, Seq, Versioned};
 use crate::plugins::{CallError, Event, Plugin};
 use crate::store::{
@@ -57,6 +57,9 @@ enum Trouble {
     Plugin { why: Failed, tried: Tried },
     #[error("the plugin's instances are all busy")]
     Saturated,
+    /// A load makes one. So another version, which does not observe, has just taken this one's place.
+    #[error("it has no cursor on record; load it again")]
+    NoCursor,
     #[error(transparent)]
     Read(#[from] StoreError),
     #[error(transparent)]
@@ -94,7 +97,7 @@ impl Follower {
         Self { plugin, store, tell, told, patience: Patience::new(), begun: false }
     }
 
-    /// Ends when the store does; else whoever started it ends it.
+    /// Ends when the store does, or when the cursor is gone; else whoever started it ends it.
     pub(super) async fn run(mut self) {
         let mut durable = self.store.durable();
         let mut stand = None;
@@ -109,10 +112,11 @@ impl Follower {
                     sleep(GATHER).await;
                 }
                 Err(trouble) => {
-                    if matches!(self.store.health(), Health::Failed(_)) {
+                    self.told.send_modify(|place| place.trouble = Some(trouble.to_string()));
+                    let is_over = matches!(trouble, Trouble::NoCursor);
+                    if is_over || matches!(self.store.health(), Health::Failed(_)) {
                         return;
                     }
-                    self.told.send_modify(|place| place.trouble = Some(trouble.to_string()));
                     let pause = self.settle(&mut stand, trouble).await;
                     sleep(pause).await;
                 }
@@ -123,7 +127,7 @@ impl Follower {
     async fn round(&mut self, stand: &mut Option<Stand>, reached: Seq) -> Result<Round, Trouble> {
         let now = match stand {
             Some(now) => now,
-            None => stand.insert(self.recall().await?),
+            None => stand.insert(self.recall()?),
         };
         if now.seen >= reached {
             self.show(now);
@@ -153,20 +157,10 @@ impl Follower {
         Ok(Round::GoOn)
     }
 
-    /// Takes up the cursor where it is on record; makes one for a plugin that has none.
-    async fn recall(&self) -> Result<Stand, Trouble> {
-        let name = self.plugin.name();
-        if let Some(Versioned { value: cursor, revision }) =
-            self.store.read::<ObserverCursor>(name)?
-        {
-            return Ok(Stand { seen: cursor.seq, cursor, revision });
-        }
-        let observes = self.plugin.observes().cloned().unwrap_or_default();
-        let cursor = first_cursor(&observes, &self.store);
-        let mut commit = Commit::new();
-        commit.put(name, &cursor, Expect::Absent).synced();
-        let receipt = self.store.commit(commit).await?;
-        let revision = receipt.revisions.first().copied().unwrap_or_default();
+    /// Takes up the cursor where it is on record.
+    fn recall(&self) -> Result<Stand, Trouble> {
+        let found = self.store.read::<ObserverCursor>(self.plugin.name())?;
+        let Versioned { value: cursor, revision } = found.ok_or(Trouble::NoCursor)?;
         Ok(Stand { seen: cursor.seq, cursor, revision })
     }
 
@@ -240,7 +234,10 @@ impl Follower {
                 warn!(%plugin, %error, "where the observer stands is not saved");
                 return FIRST_PAUSE;
             }
-            unreadable @ (Trouble::Read(_) | Trouble::Tell(_) | Trouble::BrokeOff(_)) => {
+            unreadable @ (Trouble::NoCursor
+            | Trouble::Read(_)
+            | Trouble::Tell(_)
+            | Trouble::BrokeOff(_)) => {
                 error!(%plugin, error = %unreadable, "an observer cannot read the log and waits");
                 return LONGEST_PAUSE;
             }

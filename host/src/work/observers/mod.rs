@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::follow::Follower;
+use super::rollout::MAX_PLUGINS;
 use crate::domain::{LoggedFact, PluginName, Seq};
 use crate::plugins::{Begin, Event, Host, ObserverSettings, Plugin};
-use crate::store::{ObserverCursor, Store};
+use crate::store::{All, ObserverCursor, Order, PluginRecord, Store, StoreError};
 
 /// How a fact is told to plugins.
 pub type Tell = fn(LoggedFact) -> Result<Event, serde_json::Error>;
@@ -120,6 +121,17 @@ impl Observers {
     fn running(&self) -> MutexGuard<'_, BTreeMap<PluginName, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The newest fact that no observer on record needs any more. One that is unloaded does not count.
+pub fn observed(store: &Store) -> Result<Seq, StoreError> {
+    let mut done = *store.durable().borrow();
+    for (name, _) in store.page::<PluginRecord>(All, None, Order::Ascending, MAX_PLUGINS)? {
+        if let Some(cursor) = store.read::<ObserverCursor>(&name)? {
+            done = done.min(cursor.value.seq);
+        }
+    }
+    Ok(done)
 }
 
 /// Where a plugin begins that has no cursor yet.

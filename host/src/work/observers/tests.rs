@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Observers, Standing};
+use super::{Observers, Standing, observed};
 use crate::admin::tell;
 use crate::domain::{
     Fact, FactBody, FactKind, Millis, PluginName, PolicyRecords, Seq, Stamp, StationId, Verdict,
@@ -156,7 +156,6 @@ async fn a_new_observer_begins_with_what_comes_unless_it_asks_for_the_whole_log(
     assert_eq!(world.count().0, 2);
 
     world.rollout.unload(name()).await.unwrap();
-    assert_eq!(world.observers.standing(&name()), None);
     world.much_happens(2).await;
     world.load(counter("1", "", FROM_START)).await;
     world.caught_up().await;
@@ -273,6 +272,24 @@ async fn what_nobody_asked_for_is_passed_over_and_makes_no_lag() {
     assert_eq!(world.host.plugin(&name()).unwrap().status().calls, 0);
     let saved = world.store.read::<ObserverCursor>(&name()).unwrap().unwrap();
     assert!(saved.value.seq < standing.cursor, "and no commit");
+}
+
+#[tokio::test]
+async fn the_log_is_kept_for_the_slowest_observer_on_record() {
+    let (world, _dir, _) = world().await;
+    world.much_happens(3).await;
+    assert_eq!(observed(&world.store).unwrap(), world.now(), "nobody observes");
+    world.load(counter("1", "unreachable", FROM_START)).await;
+    failing(&world).await;
+    assert_eq!(observed(&world.store).unwrap(), Seq(0));
+    world.load(counter("2", "", FROM_START)).await;
+    world.caught_up().await;
+    let told = observed(&world.store).unwrap();
+    assert!(told >= Seq(3), "{told}");
+    world.much_happens(1).await;
+    world.load(authorizer(PASSES)).await;
+    assert_eq!(observed(&world.store).unwrap(), world.now(), "this version does not observe");
+    assert_eq!(world.store.read::<ObserverCursor>(&name()).unwrap(), None);
 }
 
 /// Fails the store at its first, second, … step while an observer works, lets the power go in every way in which it
