@@ -17,7 +17,7 @@ struct Ended {
     energy_wh: f64,
 }
 
-struct EventCounter;
+pub struct EventCounter;
 
 plugpoint_sdk::export!(EventCounter: Observer);
 

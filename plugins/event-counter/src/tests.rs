@@ -1,5 +1,5 @@
-use plugpoint_sdk::testing::{Loaded, Stage, event};
 use plugpoint_sdk::Event;
+use plugpoint_sdk::testing::{Loaded, Stage, event};
 
 use super::{EventCounter, Tally};
 
