@@ -25,7 +25,9 @@ use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
-use crate::work::{Ages, FreeSpace, Presence, Retention, Rollout, RolloutError};
+use crate::work::{
+    Ages, FreeSpace, Observers, Presence, Retention, Rollout, RolloutError, observed,
+};
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
 /// SYNs and need more than a second.
@@ -99,6 +101,7 @@ impl Server {
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
         let rollout = Rollout::new(host.clone(), store.clone(), wall_clock);
+        let observers = Observers::new(host.clone(), store.clone(), admin::tell);
         let silence = match config.when_nobody_decides {
             DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
             DefaultVerdict::Permit => Verdict::Permit(Default::default()),
@@ -124,11 +127,12 @@ impl Server {
         };
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        server.open_admin(rollout.clone(), metrics).await?;
+        server.open_admin(rollout.clone(), observers.clone(), metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
+        server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }
@@ -147,14 +151,14 @@ impl Server {
         let (store, stop) = (self.store.clone(), self.stopping.clone());
         self.tasks.push(tokio::spawn(space.watch(store, stop)));
         // Nobody but the API reads the log, and whoever asks there takes what is kept.
-        let done = |store: &Store| Ok(*store.durable().borrow());
-        let retention = Retention::new(self.store.clone(), ages, done, wall_clock);
+        let retention = Retention::new(self.store.clone(), ages, observed, wall_clock);
         self.tasks.push(tokio::spawn(retention.keep(self.stopping.clone())));
     }
 
     async fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
+        observers: Observers,
         metrics: PrometheusHandle,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
@@ -163,6 +167,7 @@ impl Server {
             store: self.store.clone(),
             registry: self.registry.clone(),
             rollout,
+            observers,
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),

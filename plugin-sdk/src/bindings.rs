@@ -46,3 +46,15 @@ pub mod tariff {
         with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
     });
 }
+
+/// The `observer` export.
+pub mod observer {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "observer-only",
+        pub_export_macro: true,
+        export_macro_name: "export_observer",
+        additional_derives: [PartialEq],
+        with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
+    });
+}

@@ -1,7 +1,9 @@
 //! What [`export!`](crate::export) expands to. The host never meets a policy's own types, only these functions.
 
 use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
-use crate::{Ask, Authorizer, Bill, Interval, Lifecycle, Purpose, Tariff, Terms, lifecycle};
+use crate::{
+    Ask, Authorizer, Bill, Event, Interval, Lifecycle, Observer, Purpose, Tariff, Terms, lifecycle,
+};
 
 pub use std::cell::OnceCell;
 pub use std::thread_local;
@@ -91,6 +93,18 @@ macro_rules! export_hook {
             $exported with_types_in $crate::bindings::tariff
         );
     };
+    ($exported:ident, $policy:ty, Observer) => {
+        impl $crate::bindings::observer::exports::plugpoint::plugin::observer::Guest
+            for $exported
+        {
+            fn on_events(batch: Vec<$crate::Event>) -> Result<(), String> {
+                POLICY.with(|cell| $crate::export::on_events(cell.get(), &batch))
+            }
+        }
+        $crate::bindings::observer::export_observer!(
+            $exported with_types_in $crate::bindings::observer
+        );
+    };
 }
 
 pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
@@ -126,6 +140,10 @@ pub fn price<P: Tariff>(
     closed: bool,
 ) -> Result<Bill, String> {
     configured(policy)?.price(terms, zone, used, closed)
+}
+
+pub fn on_events<P: Observer>(policy: Option<&P>, batch: &[Event]) -> Result<(), String> {
+    configured(policy)?.on_events(batch)
 }
 
 fn configured<P>(policy: Option<&P>) -> Result<&P, String> {

@@ -1,6 +1,6 @@
 //! Write Plugpoint policies in Rust: a trait per hook, one export macro, and a bench to test them on.
 //!
-//! A policy is a type that implements [`Lifecycle`] and at least one hook, for example [`Authorizer`]:
+//! A policy is a type that implements [`Lifecycle`] and at least one hook, [`Authorizer`] or [`Observer`]:
 //!
 //! ```
 //! use plugpoint_sdk::{Ask, Authorizer, Lifecycle, NoSettings, Purpose, Token, Verdict};
@@ -41,6 +41,7 @@ pub mod tokens;
 
 mod authorizer;
 mod lifecycle;
+mod observer;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -50,6 +51,7 @@ pub mod export;
 pub use authorizer::{Authorizer, Permit, Purpose, Token, Verdict};
 pub use bindings::imports::plugpoint::plugin::types::{Ask, HostError, Station};
 pub use lifecycle::{Lifecycle, NoSettings};
+pub use observer::{Event, Observer};
 pub use tariff::{Bill, Interval, Line, Tariff, Terms};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -16,6 +16,7 @@ mod full_disk;
 mod imports;
 mod independent_client;
 mod kill;
+mod observe;
 mod power_cut;
 mod swap;
 mod tariff;

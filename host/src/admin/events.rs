@@ -19,6 +19,7 @@ use super::extract::Params;
 use super::problem::Problem;
 use super::views::EventView;
 use crate::domain::{FactBody, LoggedFact, Pseudonym, Seq};
+use crate::plugins::Event as Told;
 use crate::store::{Store, TokenName};
 
 /// How many facts are fetched from the log at once.
@@ -158,6 +159,12 @@ fn view(store: &Store, logged: LoggedFact) -> Result<EventView, Problem> {
         None => None,
     };
     EventView::of(logged, hint).map_err(|e| Problem::internal(&e))
+}
+
+/// A fact as observing plugins are told of it: in the shape that the stream has, without the hint at the card.
+pub fn tell(logged: LoggedFact) -> Result<Told, serde_json::Error> {
+    let EventView { seq, station, at, received, kind, data, .. } = EventView::of(logged, None)?;
+    Ok(Told { seq, station, at: at.0, received: received.0, kind, data: data.to_string() })
 }
 
 fn pseudonym(body: &FactBody) -> Option<&Pseudonym> {

@@ -74,6 +74,12 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
             metrics::gauge!("plugpoint_plugin_failures", "plugin" => name.clone(), "kind" => kind)
                 .set(failures as f64);
         }
+        if let Some(standing) = admin.observers.standing(&plugin.name) {
+            metrics::gauge!("plugpoint_observer_lag", "plugin" => name.clone())
+                .set(standing.lag as f64);
+            metrics::gauge!("plugpoint_observer_skipped", "plugin" => name.clone())
+                .set(standing.skipped as f64);
+        }
         metrics::gauge!("plugpoint_plugin_calls", "plugin" => name).set(plugin.calls as f64);
     }
     let text = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];

@@ -9,6 +9,7 @@ mod events;
 mod extract;
 mod health;
 mod key;
+mod plugin_state;
 mod plugins;
 mod problem;
 mod sessions;
@@ -34,8 +35,9 @@ use self::problem::Problem;
 use self::views::Code;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::Rollout;
+use crate::work::{Observers, Rollout};
 
+pub use events::tell;
 pub use health::Serving;
 pub use key::{AdminKey, KEY_FILE, KeyError};
 
@@ -53,6 +55,7 @@ pub struct Admin {
     pub store: Store,
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
+    pub observers: Observers,
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,
@@ -79,6 +82,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/events", get(events::stream))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", plugin)
+        .route("/plugins/{name}/state", get(plugin_state::list))
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)

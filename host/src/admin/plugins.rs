@@ -13,11 +13,13 @@ use serde_json::value::RawValue;
 use super::desk::Desk;
 use super::extract::{Named, parse_json, read_body};
 use super::problem::Problem;
-use super::views::{PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView};
+use super::views::{
+    ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView,
+};
 use crate::domain::PluginName;
 use crate::plugins::PluginStatus;
 use crate::store::PluginRecord;
-use crate::work::RolloutError;
+use crate::work::{RolloutError, Standing};
 
 /// How every WebAssembly file starts (core specification, "Modules", binary format).
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -28,8 +30,8 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Json<PluginsPa
     let plugins = records
         .into_iter()
         .map(|(name, record)| {
-            let status = running.remove(&name);
-            view(name, record, status)
+            let running = running.remove(&name);
+            view(name, record, running)
         })
         .collect::<Result<_, _>>()?;
     Ok(Json(PluginsPage { plugins, next: None }))
@@ -98,20 +100,24 @@ async fn records(desk: &Arc<Desk>) -> Result<Vec<(PluginName, PluginRecord)>, Pr
     desk.read(move |_| Ok(rollout.records()?)).await
 }
 
-fn running(desk: &Desk) -> HashMap<PluginName, PluginStatus> {
-    let status = desk.admin.rollout.status();
-    status.into_iter().map(|status| (status.name.clone(), status)).collect()
+fn running(desk: &Desk) -> HashMap<PluginName, RunningView> {
+    let status = desk.admin.rollout.status().into_iter();
+    let view = |status: PluginStatus| {
+        let standing = desk.admin.observers.standing(&status.name);
+        (status.name.clone(), running_view(status, standing))
+    };
+    status.map(view).collect()
 }
 
 fn shown(desk: &Desk, name: PluginName, record: PluginRecord) -> Result<Json<PluginView>, Problem> {
-    let status = running(desk).remove(&name);
-    view(name, record, status).map(Json)
+    let running = running(desk).remove(&name);
+    view(name, record, running).map(Json)
 }
 
 fn view(
     name: PluginName,
     record: PluginRecord,
-    status: Option<PluginStatus>,
+    running: Option<RunningView>,
 ) -> Result<PluginView, Problem> {
     let PluginRecord { active, previous, loaded_at } = record;
     Ok(PluginView {
@@ -121,11 +127,11 @@ fn view(
         loaded_at: Timestamp(loaded_at),
         previous: previous.map(VersionView::from),
         settings: RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?,
-        running: status.map(running_view),
+        running,
     })
 }
 
-fn running_view(status: PluginStatus) -> RunningView {
+fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView {
     RunningView {
         summary: status.summary,
         hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
@@ -137,5 +143,12 @@ fn running_view(status: PluginStatus) -> RunningView {
         last_failure: status.last_failure,
         instances_busy: status.instances_busy as u64,
         instances_idle: status.instances_idle as u64,
+        observer: standing.map(|standing| ObserverView {
+            cursor: standing.cursor,
+            lag: standing.lag,
+            skipped: standing.skipped,
+            last_skipped: standing.last_skipped,
+            trouble: standing.trouble,
+        }),
     }
 }

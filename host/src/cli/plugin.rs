@@ -14,8 +14,11 @@ use super::client::{Client, Reach};
 use super::failure::Failure;
 use super::guest::{self, GuestBuild};
 use super::output::Output;
+use super::paging::{Page, more};
 use super::table::{Table, or_nothing};
-use crate::admin::views::{PluginLoad, PluginView, PluginsPage, RunningView};
+use crate::admin::views::{
+    ObserverView, PluginLoad, PluginStatePage, PluginView, PluginsPage, RunningView, StateEntryView,
+};
 use crate::domain::PluginName;
 use crate::plugins::{Inspection, MAX_COMPONENT, Packed, inspect, pack};
 
@@ -72,6 +75,18 @@ enum PluginCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Show what a plugin has stored, key by key
+    State {
+        /// Name under which it was loaded
+        name: PluginName,
+        /// Only keys that start so
+        #[arg(long, default_value = "")]
+        prefix: String,
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Go back to the version that ran before; twice returns to this one
     Rollback {
         /// Name under which it was loaded
@@ -121,6 +136,15 @@ pub(super) async fn run(args: PluginArgs, output: Output) -> anyhow::Result<()> 
         PluginCommand::List { reach } => {
             let list: PluginsPage = reach.client()?.get(&["plugins"], &[]).await?;
             output.show(&list, |list| table(&list.plugins))
+        }
+        PluginCommand::State { name, prefix, page, reach } => {
+            let mut query = page.query();
+            query.push(("prefix", prefix));
+            let path = ["plugins", name.as_str(), "state"];
+            let page: PluginStatePage = reach.client()?.get(&path, &query).await?;
+            output.show(&page, |page| entries(&page.state))?;
+            more(output, page.next.as_deref());
+            Ok(())
         }
         PluginCommand::Rollback { name, reach } => {
             let path = ["plugins", name.as_str(), "rollback"];
@@ -252,7 +276,8 @@ fn details(inspection: &Inspection) -> String {
 
 fn table(plugins: &[PluginView]) -> String {
     let mut table = Table::new(&[
-        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATE", "CALLS", "FAILURES", "BEFORE",
+        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATE", "CALLS", "FAILURES", "LAG",
+        "SKIPPED", "BEFORE",
     ]);
     for plugin in plugins {
         let running = plugin.running.as_ref();
@@ -265,14 +290,35 @@ fn table(plugins: &[PluginView]) -> String {
             running.map_or("NOT RUNNING", state).to_owned(),
             or_nothing(running.map(|running| running.calls)),
             or_nothing(running.map(|running| running.failures.values().sum::<u64>())),
+            or_nothing(observer(plugin).map(|observer| observer.lag)),
+            or_nothing(observer(plugin).map(|observer| observer.skipped)),
             or_nothing(plugin.previous.as_ref().map(|previous| &previous.version)),
         ]);
     }
     if table.is_empty() { "no plugins yet\n".to_owned() } else { table.render() }
 }
 
-/// What the breaker's position means for drivers.
+fn observer(plugin: &PluginView) -> Option<&ObserverView> {
+    plugin.running.as_ref()?.observer.as_ref()
+}
+
+fn entries(state: &[StateEntryView]) -> String {
+    let mut table = Table::new(&["KEY", "VALUE"]);
+    for entry in state {
+        let binary = || entry.base64.as_ref().map(|base64| format!("base64:{base64}"));
+        let value = entry.text.clone().or_else(binary);
+        table.row(vec![entry.key.clone(), or_nothing(value)]);
+    }
+    if table.is_empty() { "nothing stored yet\n".to_owned() } else { table.render() }
+}
+
+/// What the breaker's position means for drivers, and how an observer fares.
 fn state(running: &RunningView) -> &str {
+    match &running.observer {
+        Some(observer) if observer.trouble.is_some() => return "FAILING",
+        Some(_) if running.hooks.len() == 1 => return "told",
+        Some(_) | None => {}
+    }
     match running.breaker.as_str() {
         "closed" => "asked",
         "open" => "RESTING",

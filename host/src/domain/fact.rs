@@ -144,6 +144,28 @@ pub enum FactBody {
     },
 }
 
+/// The kinds alone, under the same names: what a reader of the log can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactKind {
+    Connected,
+    Disconnected,
+    Booted,
+    ConnectorStatus,
+    AuthorizeAsked,
+    TransactionStarted,
+    TransactionUpdated,
+    TransactionEnded,
+    TermsPinned,
+    SessionPriced,
+    SessionUnpriced,
+    OrphanStop,
+    MeterValues,
+    Other,
+    CommandAnswered,
+    PluginChanged,
+}
+
 /// What became of a CALL that we sent to a station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -187,8 +209,29 @@ pub struct Sample {
 }
 
 impl FactBody {
-    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and configuration are
-    /// synced; what the next message repeats anyway is soft.
+    pub const fn kind(&self) -> FactKind {
+        match self {
+            Self::Connected { .. } => FactKind::Connected,
+            Self::Disconnected { .. } => FactKind::Disconnected,
+            Self::Booted(_) => FactKind::Booted,
+            Self::ConnectorStatus { .. } => FactKind::ConnectorStatus,
+            Self::AuthorizeAsked { .. } => FactKind::AuthorizeAsked,
+            Self::TransactionStarted { .. } => FactKind::TransactionStarted,
+            Self::TransactionUpdated { .. } => FactKind::TransactionUpdated,
+            Self::TransactionEnded { .. } => FactKind::TransactionEnded,
+            Self::TermsPinned { .. } => FactKind::TermsPinned,
+            Self::SessionPriced { .. } => FactKind::SessionPriced,
+            Self::SessionUnpriced { .. } => FactKind::SessionUnpriced,
+            Self::OrphanStop { .. } => FactKind::OrphanStop,
+            Self::MeterValues { .. } => FactKind::MeterValues,
+            Self::Other { .. } => FactKind::Other,
+            Self::CommandAnswered { .. } => FactKind::CommandAnswered,
+            Self::PluginChanged { .. } => FactKind::PluginChanged,
+        }
+    }
+
+    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and
+    /// configuration are synced; what the next message repeats anyway is soft.
     pub const fn durability(&self) -> Durability {
         match self {
             Self::Booted(_)

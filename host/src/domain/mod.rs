@@ -15,8 +15,8 @@ mod units;
 
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
-    CommandOutcome, Durability, Fact, FactBody, LoggedFact, MeterReading, PluginChange, Sample,
-    Stamp,
+    CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,
+    Sample, Stamp,
 };
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, watch};
 use wasmtime::Engine;
 
 use super::compile::Compiler;
@@ -17,7 +17,7 @@ use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
 use super::limits::Limits;
-use super::manifest::{Capability, Hook, HookSettings};
+use super::manifest::{Capability, Hook, HookSettings, ObserverSettings};
 use super::plugin::{Plugin, PluginStatus};
 use crate::domain::{Digest, Effects, PluginName, PluginVersion, PolicyRecords};
 
@@ -71,6 +71,8 @@ pub struct Host {
     /// One compilation at a time.
     pub(super) compiling: Semaphore,
     table: ArcSwap<Table>,
+    /// Told after every change of the table.
+    changed: watch::Sender<()>,
 }
 
 /// Who is in service. Never changed, only replaced.
@@ -81,13 +83,16 @@ struct Table {
     authorizers: Arc<[Arc<Plugin>]>,
     /// Likewise.
     tariffs: Arc<[Arc<Plugin>]>,
+    observers: Arc<[Arc<Plugin>]>,
 }
 
 impl Table {
     fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>) -> Self {
         let authorizers = in_order(&plugins, Hook::Authorizer, |hooks| hooks.authorizer.priority);
         let tariffs = in_order(&plugins, Hook::Tariff, |hooks| hooks.tariff.priority);
-        Self { plugins, authorizers, tariffs }
+        let observers = plugins.values().filter(|plugin| plugin.answers(Hook::Observer)).cloned();
+        let observers = observers.collect();
+        Self { plugins, authorizers, tariffs, observers }
     }
 }
 
@@ -133,6 +138,11 @@ impl Prepared {
     pub fn status(&self) -> PluginStatus {
         self.plugin.status()
     }
+
+    /// How the version wants to be told what happens; `None` when it does not observe.
+    pub fn observes(&self) -> Option<&ObserverSettings> {
+        self.plugin.observes()
+    }
 }
 
 impl Host {
@@ -154,6 +164,7 @@ impl Host {
             loading: Mutex::new(()),
             compiling: Semaphore::new(1),
             table: ArcSwap::default(),
+            changed: watch::Sender::new(()),
         }))
     }
 
@@ -177,6 +188,17 @@ impl Host {
             edit(&mut plugins);
             Table::of(plugins)
         });
+        self.changed.send_replace(());
+    }
+
+    /// Marked as changed whenever a plugin came into service or went out of it.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The plugins that want to be told what happens, by name.
+    pub fn observers(&self) -> Arc<[Arc<Plugin>]> {
+        Arc::clone(&self.table.load().observers)
     }
 
     /// The authorisers in the order in which they are asked. Holding on to the answer holds on to its versions.

@@ -11,7 +11,7 @@ use tracing::debug;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin, tidy};
 use super::error::CallError;
 use super::limits::{Limits, MAX_TEXT, MemoryLedger};
@@ -35,6 +35,7 @@ pub(super) struct Exports {
     pub(super) lifecycle: Option<lifecycle::GuestIndices>,
     pub(super) authorizer: Option<authorizer::GuestIndices>,
     pub(super) tariff: Option<tariff::GuestIndices>,
+    pub(super) observer: Option<observer::GuestIndices>,
 }
 
 /// A component that runs. One call at a time.
@@ -43,15 +44,17 @@ pub(super) struct Instance {
     pub(super) lifecycle: Option<lifecycle::Guest>,
     pub(super) authorizer: Option<authorizer::Guest>,
     pub(super) tariff: Option<tariff::Guest>,
+    pub(super) observer: Option<observer::Guest>,
     calls_left: u32,
     /// Given up after the store.
     _place: OwnedSemaphorePermit,
 }
 
-/// The interfaces of an instance, as they were found.
+/// The exports of a component that has just started.
 struct Guests {
     lifecycle: Option<lifecycle::Guest>,
     authorizer: Option<authorizer::Guest>,
+    observer: Option<observer::Guest>,
     tariff: Option<tariff::Guest>,
 }
 
@@ -73,10 +76,11 @@ impl Blueprint {
         let mut store = context.into_store(self.code.engine());
         begin(&mut store, Call::new(self.limits.load_cpu, None));
         match self.instantiate(&mut store).await {
-            Ok(Guests { lifecycle, authorizer, tariff }) => Ok(Instance {
+            Ok(Guests { lifecycle, authorizer, observer, tariff }) => Ok(Instance {
                 store,
                 lifecycle,
                 authorizer,
+                observer,
                 tariff,
                 calls_left: self.limits.calls_per_instance.get(),
                 _place: place,
@@ -91,9 +95,11 @@ impl Blueprint {
         let lifecycle = lifecycle.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let authorizer = self.exports.authorizer.as_ref();
         let authorizer = authorizer.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        let observer = self.exports.observer.as_ref();
+        let observer = observer.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let tariff = self.exports.tariff.as_ref();
         let tariff = tariff.map(|at| at.load(&mut *store, &instance)).transpose()?;
-        Ok(Guests { lifecycle, authorizer, tariff })
+        Ok(Guests { lifecycle, authorizer, observer, tariff })
     }
 
     /// An instance that is ready to serve.

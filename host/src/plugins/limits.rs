@@ -54,6 +54,9 @@ pub(super) const MAX_LINES: usize = 64;
 pub(super) const MAX_KIND: usize = 64;
 pub(super) const MAX_EXTRAS: usize = 8;
 
+/// Wall time of one call of an observer, waiting for an instance included. Nobody waits for it but the next batch.
+pub(super) const OBSERVER_WALL: Duration = Duration::from_secs(10);
+
 /// What one plugin may use. The operator's word; the defaults suit plugins in any language.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -61,6 +64,8 @@ pub struct Limits {
     pub memory: usize,
     /// CPU time of one hook call. Waiting is not billed.
     pub call_cpu: Duration,
+    /// CPU time of one batch of an observer.
+    pub observer_cpu: Duration,
     /// CPU time of each of `validate`, `configure` and `migrate`.
     pub load_cpu: Duration,
     /// Wall time of bringing one instance into service.
@@ -78,6 +83,7 @@ impl Default for Limits {
         Self {
             memory: 64 << 20,
             call_cpu: Duration::from_millis(20),
+            observer_cpu: Duration::from_millis(200),
             load_cpu: Duration::from_millis(2000),
             load_wall: Duration::from_secs(10),
             instances: NonZeroU32::new(instances).unwrap_or(NonZeroU32::MIN),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin};
 use super::engine::open_compiled;
 use super::error::{CallError, CompileError, LoadError};
@@ -204,9 +204,12 @@ fn exports(inspection: &Inspection, code: &InstancePre<Context>) -> Result<Expor
     let authorizer = authorizer.then(|| authorizer::GuestIndices::new(code));
     let tariff = inspection.hooks.contains(&Hook::Tariff);
     let tariff = tariff.then(|| tariff::GuestIndices::new(code));
+    let observer = inspection.hooks.contains(&Hook::Observer);
+    let observer = observer.then(|| observer::GuestIndices::new(code));
     Ok(Exports {
         lifecycle: lifecycle.transpose().map_err(contract)?,
         authorizer: authorizer.transpose().map_err(contract)?,
+        observer: observer.transpose().map_err(contract)?,
         tariff: tariff.transpose().map_err(contract)?,
     })
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::PluginName;
+use crate::domain::{FactKind, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -39,6 +39,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
+    pub observer: ObserverSettings,
     pub tariff: TariffSettings,
 }
 
@@ -54,6 +55,32 @@ impl Default for AuthorizerSettings {
     fn default() -> Self {
         Self { priority: DEFAULT_PRIORITY, on_failure: OnFailure::default() }
     }
+}
+
+/// What an observer is told of, and from where on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ObserverSettings {
+    /// The kinds of event that it is told of; empty for all.
+    pub kinds: BTreeSet<FactKind>,
+    pub from: Begin,
+}
+
+impl ObserverSettings {
+    pub fn wants(&self, kind: FactKind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+}
+
+/// Where in the log an observer begins that has no cursor yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begin {
+    /// With what happens from the load on.
+    #[default]
+    Now,
+    /// With the oldest fact that is kept.
+    Start,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +113,7 @@ pub enum OnFailure {
 #[serde(rename_all = "kebab-case")]
 pub enum Hook {
     Authorizer,
+    Observer,
     Tariff,
 }
 
@@ -93,12 +121,15 @@ impl Hook {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorizer => "authorizer",
+            Self::Observer => "observer",
             Self::Tariff => "tariff",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer, Self::Tariff].into_iter().find(|hook| hook.as_str() == name)
+        [Self::Authorizer, Self::Observer, Self::Tariff]
+            .into_iter()
+            .find(|hook| hook.as_str() == name)
     }
 }
 
@@ -205,6 +236,10 @@ mod tests {
         for (text, told) in [
             ("name = \"x\"\nversion = \"1\"\nimport = []", "import"),
             ("name = \"x\"\nversion = \"1\"\nimports = [\"http\"]", "http"),
+            (
+                "name = \"x\"\nversion = \"1\"\n[hooks.observer]\nkinds = [\"boot\"]",
+                "transaction-ended",
+            ),
             ("name = \"X\"\nversion = \"1\"", "plugin name"),
             ("name = \"x\"\nversion = \"1 2\"", "version"),
         ] {

@@ -21,6 +21,7 @@ mod instance;
 mod limits;
 mod load;
 mod manifest;
+mod observer;
 mod pack;
 mod plugin;
 mod tariff;
@@ -32,9 +33,10 @@ pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Capability, Hook, HookSettings, Manifest, ManifestError, OnFailure,
-    TariffSettings,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, Manifest, ManifestError,
+    ObserverSettings, OnFailure, TariffSettings,
 };
+pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
 
@@ -44,3 +46,5 @@ pub(crate) mod guests;
 pub(crate) mod tariff_guests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod watchers;

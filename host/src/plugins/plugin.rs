@@ -165,45 +165,43 @@ impl Plugin {
         self.breaker().admit(now.into_std())
     }
 
-    /// Books a call: figures, breaker and, when it broke, a line in the log.
+    /// Books a call and moves the breaker.
     fn note(&self, began: Instant, failure: Option<&CallError>) {
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.figures.calls.fetch_add(1, Ordering::Relaxed);
-        self.figures.micros.fetch_add(took, Ordering::Relaxed);
-        let Some(error) = failure else {
-            if self.uneasy.load(Ordering::Relaxed) {
+        self.book(began, failure);
+        match failure {
+            Some(error) if error.is_breakage() => {
+                let mut breaker = self.breaker();
+                let opens = breaker.broke(std::time::Instant::now());
+                self.uneasy.store(true, Ordering::Relaxed);
+                drop(breaker);
+                if opens {
+                    let (plugin, version) = (self.name(), &self.version.version);
+                    warn!(%plugin, version, "the plugin keeps failing and is not asked for a while");
+                }
+            }
+            // One that says that it could not find out works, too.
+            None | Some(CallError::Told(_)) if self.uneasy.load(Ordering::Relaxed) => {
                 let mut breaker = self.breaker();
                 breaker.succeeded();
                 self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
             }
-            return;
-        };
+            None | Some(_) => {}
+        }
+    }
+
+    /// Books a call: figures and, when it broke, a line in the log.
+    pub(super) fn book(&self, began: Instant, failure: Option<&CallError>) {
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.figures.calls.fetch_add(1, Ordering::Relaxed);
+        self.figures.micros.fetch_add(took, Ordering::Relaxed);
+        let Some(error) = failure else { return };
         self.figures.failures[error.index()].fetch_add(1, Ordering::Relaxed);
         let mut last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(error.to_string());
         drop(last);
-        if matches!(error, CallError::Told(_)) && self.uneasy.load(Ordering::Relaxed) {
-            // It said that it could not find out: it works.
-            let mut breaker = self.breaker();
-            breaker.succeeded();
-            self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
-        }
-        if error.is_breakage() {
-            let mut breaker = self.breaker();
-            let opens = breaker.broke(std::time::Instant::now());
-            self.uneasy.store(true, Ordering::Relaxed);
-            drop(breaker);
-            self.complain(error, opens);
-        }
-    }
-
-    fn complain(&self, error: &CallError, opens: bool) {
-        let (plugin, version) = (self.name(), &self.version.version);
-        if self.blueprint.log_gate.admit(plugin, std::time::Instant::now()) {
-            warn!(%plugin, version, "the plugin {error}");
-        }
-        if opens {
-            warn!(%plugin, version, "the plugin keeps failing and is not asked for a while");
+        let plugin = self.name();
+        if error.is_breakage() && self.blueprint.log_gate.admit(plugin, std::time::Instant::now()) {
+            warn!(%plugin, version = self.version.version, "the plugin {error}");
         }
     }
 

@@ -38,6 +38,7 @@ pub enum Table {
     LongFact = b'l',
     TokenName = b'N',
     OpenSession = b'O',
+    ObserverCursor = b'o',
     /// The text that a station sent, in chunks.
     Raw = b'R',
     Station = b'S',

@@ -38,8 +38,8 @@ pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, OpenSession, PluginRecord, Record, SeenEvent, SeenStart, StationSession,
-    StationTransaction, TokenName,
+    LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent, SeenStart,
+    StationSession, StationTransaction, TokenName,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

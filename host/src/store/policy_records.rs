@@ -6,7 +6,7 @@ use crate::domain::{
 };
 
 use super::commit::BYTES_VERSION;
-use super::engine::Order;
+use super::engine::{KeyRange, Order};
 use super::keys::{self, StateKey, Table};
 use super::records;
 use super::{Store, StoreError};
@@ -61,6 +61,22 @@ impl Store {
         Ok(Versioned { value: Some(view.payload.to_vec()), revision: view.revision })
     }
 
+    /// What a plugin keeps under keys that start with `prefix` and come after `after`, in order, at most `limit`.
+    pub fn plugin_state_page(
+        &self,
+        plugin: &PluginName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let entry = |(key, bytes): (Vec<u8>, Vec<u8>)| {
+            let view = records::checked(Table::PluginState, BYTES_VERSION, &bytes)?;
+            Ok((parsed(&key)?, view.payload.to_vec()))
+        };
+        let range = state_range(plugin, prefix, after);
+        self.scan(&range, Order::Ascending, limit)?.into_iter().map(entry).collect()
+    }
+
     fn plugin_state_keys(
         &self,
         plugin: &PluginName,
@@ -68,15 +84,22 @@ impl Store {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let mut range = keys::under(state_key(plugin, prefix));
-        if let Some(after) = after {
-            range.start = range.start.max(keys::after(state_key(plugin, after)));
-        }
-        let key = |(bytes, _): (Vec<u8>, Vec<u8>)| {
-            keys::parse::<(PluginName, StateKey)>(Table::PluginState, &bytes)
-                .map(|(_, key)| key.0)
-                .ok_or(StoreError::Damaged { table: Table::PluginState })
-        };
-        self.scan(&range, Order::Ascending, limit)?.into_iter().map(key).collect()
+        let range = state_range(plugin, prefix, after);
+        let found = self.scan(&range, Order::Ascending, limit)?;
+        found.iter().map(|(key, _)| parsed(key)).collect()
     }
+}
+
+fn state_range(plugin: &PluginName, prefix: &str, after: Option<&str>) -> KeyRange {
+    let mut range = keys::under(state_key(plugin, prefix));
+    if let Some(after) = after {
+        range.start = range.start.max(keys::after(state_key(plugin, after)));
+    }
+    range
+}
+
+fn parsed(key: &[u8]) -> Result<String, StoreError> {
+    keys::parse::<(PluginName, StateKey)>(Table::PluginState, key)
+        .map(|(_, key)| key.0)
+        .ok_or(StoreError::Damaged { table: Table::PluginState })
 }

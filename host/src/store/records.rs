@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     ConnectorState, IdToken, Millis, MilliwattHours, Place, PluginName, PluginVersion, Pseudonym,
-    Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
+    Seq, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -44,6 +44,7 @@ record!(StationTransaction, StationTransaction by (StationId, String), version 1
 record!(TokenRecord, Token by IdToken, version 1);
 record!(TokenName, TokenName by Pseudonym, version 1);
 record!(PluginRecord, Plugin by PluginName, version 1);
+record!(ObserverCursor, ObserverCursor by PluginName, version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(Counter, Counter by String, version 1);
 
@@ -89,6 +90,19 @@ pub struct PluginRecord {
     pub active: PluginVersion,
     pub previous: Option<PluginVersion>,
     pub loaded_at: Millis,
+}
+
+/// How far an observing plugin has come. Moves in one commit with what the plugin wrote on the way, and stays with
+/// that when the plugin is unloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObserverCursor {
+    /// The last fact that it was told of or that was passed over.
+    pub seq: Seq,
+    /// Events that it could not bear.
+    #[serde(default)]
+    pub skipped: u64,
+    #[serde(default)]
+    pub last_skipped: Option<Seq>,
 }
 
 /// When a station was last heard of. Kept in memory and written now and then.

@@ -1,6 +1,7 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
 mod free_space;
+mod observers;
 mod presence;
 mod retention;
 mod rollout;
@@ -8,6 +9,7 @@ mod rollout;
 mod tests;
 
 pub use free_space::FreeSpace;
+pub use observers::{Observers, Standing, Tell, observed};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};

@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::observers::first_cursor;
 use crate::domain::{
     Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, Millis, PluginChange, PluginName, PluginVersion,
     Stamp, Versioned,
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
-    All, Commit, CommitError, Conflict, Expect, Order, PluginRecord, Store, StoreError,
+    All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
+    StoreError,
 };
 
 /// How many plugins a server runs.
-const MAX_PLUGINS: usize = 64;
+pub(super) const MAX_PLUGINS: usize = 64;
 
 /// How often a version is prepared anew because the one in service wrote to the state that it migrates.
 const MAX_ATTEMPTS: usize = 3;
@@ -209,6 +211,17 @@ impl Rollout {
             let mut commit = Commit::new();
             commit.put(&name, &record, expect).effects(prepared.effects().clone());
             commit.fact(fact(&name, change, &record.active, record.loaded_at), None);
+            match (prepared.observes(), self.store.read::<ObserverCursor>(&name)?) {
+                // With the load, so that an observer misses nothing of what comes after it.
+                (Some(observes), None) => {
+                    commit.put(&name, &first_cursor(observes, &self.store), Expect::Absent);
+                }
+                // The log is not to be kept for a version that does not read it.
+                (None, Some(_)) => {
+                    commit.delete::<ObserverCursor>(&name, Expect::Any);
+                }
+                (Some(_), Some(_)) | (None, None) => {}
+            }
             match self.store.commit(commit).await {
                 Ok(_) => {
                     self.host.publish(prepared);

@@ -18,6 +18,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod observer;
 pub(crate) mod stage;
 
 use crate::bindings::imports::plugpoint::plugin::log::Level;
@@ -27,6 +28,7 @@ use crate::{
     Verdict, lifecycle,
 };
 
+pub use observer::event;
 pub use stage::Stage;
 
 /// The stage's clock and the time of [`ask`] until a test says otherwise: 2026-01-01T00:00:00Z.

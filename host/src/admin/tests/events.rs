@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::House;
 use super::house::{NOW, permitted};
+use crate::admin::tell;
 use crate::admin::views::{EventBody, EventView, VerdictView};
-use crate::domain::{Fact, FactBody, IdToken, MilliwattHours, Pseudonym, Purpose, Stamp};
+use crate::domain::{
+    Fact, FactBody, IdToken, LoggedFact, MilliwattHours, Pseudonym, Purpose, Seq, Stamp,
+};
 use crate::store::{Commit, Expect, TokenName};
 
 /// Nothing here takes as long; a test that hangs fails.
@@ -175,8 +178,8 @@ fn an_event_of_a_kind_from_the_future_can_still_be_shown() {
 
 #[test]
 fn every_number_survives_the_way_to_the_reader_and_back() {
-    let fact = crate::domain::LoggedFact {
-        seq: crate::domain::Seq(u64::MAX),
+    let fact = LoggedFact {
+        seq: Seq(u64::MAX),
         fact: Fact {
             station: None,
             stamp: Stamp::here(NOW),
@@ -196,4 +199,20 @@ fn every_number_survives_the_way_to_the_reader_and_back() {
         panic!("{got:?}");
     };
     assert_eq!((session.get(), meter_wh.unwrap().0.0), (2_147_483_647, -1_234_567));
+}
+
+#[test]
+fn an_observer_is_told_what_the_stream_shows() {
+    let body = FactBody::OrphanStop {
+        transaction: "-1".to_owned(),
+        meter: MilliwattHours(1_500),
+        reason: None,
+    };
+    let kind = serde_json::to_value(body.kind()).unwrap();
+    let fact = Fact { station: None, stamp: Stamp::here(NOW), body };
+    let told = tell(LoggedFact { seq: Seq(7), fact }).unwrap();
+    assert_eq!((told.seq, &told.kind), (Seq(7), &"orphan-stop".to_owned()));
+    assert_eq!(kind, told.kind, "manifests name kinds as events do");
+    let data: Value = serde_json::from_str(&told.data).unwrap();
+    assert_eq!(data, json!({ "transaction": "-1", "meter_wh": 1.5, "reason": null }));
 }

@@ -10,7 +10,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{Admin, AdminKey, Serving, router};
+use crate::admin::{Admin, AdminKey, Serving, router, tell};
 use crate::domain::{
     Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit, Place,
     PolicyRecords, Session, SessionId, Stamp, StationId, Verdict,
@@ -21,7 +21,7 @@ use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
-use crate::work::Rollout;
+use crate::work::{Observers, Rollout};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -46,6 +46,7 @@ impl House {
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(plugins_in(data.path()), records).unwrap();
         let rollout = Rollout::new(host.clone(), store.clone(), || NOW);
+        let observers = Observers::new(host.clone(), store.clone(), tell);
         let registry = Registry::new(Rim {
             store: store.clone(),
             policies: Arc::new(Policies::new(host.clone(), Defaults::default())),
@@ -60,6 +61,7 @@ impl House {
             store: store.clone(),
             registry,
             rollout,
+            observers: observers.clone(),
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             serving: serving.clone(),
@@ -67,6 +69,7 @@ impl House {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = listener.local_addr().unwrap();
+        tokio::spawn(observers.keep(stopping.clone()));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { admin, key, store, engine, host, serving, stopping, client, _data: data }

@@ -5,7 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::House;
+use crate::domain::{Effects, FactBody, PluginName, StateWrite};
 use crate::plugins::guests::{PASSES, REFUSES, with_lifecycle};
+use crate::plugins::watchers::counter;
+use crate::store::Commit;
 
 #[tokio::test]
 async fn a_plugin_is_loaded_swapped_rolled_back_and_unloaded() {
@@ -87,4 +90,85 @@ async fn a_plugin_on_record_that_does_not_run_is_shown_as_such() {
     assert_eq!(shown["plugins"][0]["running"], Value::Null);
     house.put("/v1/plugins/cards", with_lifecycle(PASSES, "1")).await.good();
     assert!(house.get("/v1/plugins/cards").await.good()["running"].is_object());
+}
+
+#[tokio::test]
+async fn an_observer_shows_how_far_it_has_come_and_what_it_has_stored() {
+    let house = House::open().await;
+    let something = FactBody::Other { action: "Something".to_owned() };
+    house.happens("CS-1", something).await;
+    let hook = "from = \"start\"\nkinds = [\"other\"]";
+    let loaded = house.put("/v1/plugins/counter", counter("1", "", hook)).await.good();
+    assert_eq!(loaded["running"]["hooks"], json!(["observer"]));
+    let end = house.store.durable().borrow().0;
+    let observer = loop {
+        let plugin = house.get("/v1/plugins/counter").await.good();
+        let observer = plugin["running"]["observer"].clone();
+        if observer["cursor"] == json!(end) {
+            break observer;
+        }
+    };
+    let none =
+        json!({ "cursor": end, "lag": 0, "skipped": 0, "last_skipped": null, "trouble": null });
+    assert_eq!(observer, none);
+
+    let stored = house.get("/v1/plugins/counter/state").await.good();
+    let entry = json!({ "key": "count", "text": "\u{1}\0\0\0\0\0\0\0\u{1}\0\0\0\0\0\0\0" });
+    assert_eq!(stored, json!({ "state": [entry], "next": null }));
+    let cards = house.put("/v1/plugins/cards", with_lifecycle(PASSES, "1")).await.good();
+    assert_eq!(cards["running"]["observer"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_a_plugin_stored_is_paged_and_outlives_its_unloading() {
+    let house = House::open().await;
+    let name: PluginName = "cards".parse().unwrap();
+    let value = |key: &str| match key {
+        "b/2" => vec![0xff, 0xfe],
+        _ => key.as_bytes().to_owned(),
+    };
+    let writes = ["a", "b/1", "b/2", "b/3", "c"].map(|key| StateWrite {
+        plugin: name.clone(),
+        key: key.to_owned(),
+        value: Some(value(key)),
+    });
+    let mut commit = Commit::new();
+    commit.effects(Effects { reads: Vec::new(), writes: writes.into() });
+    house.store.commit(commit).await.unwrap();
+
+    let page = house.get("/v1/plugins/cards/state?prefix=b/&limit=2").await.good();
+    let entries = json!([{ "key": "b/1", "text": "b/1" }, { "key": "b/2", "base64": "//4=" }]);
+    assert_eq!(page, json!({ "state": entries, "next": "b/2" }));
+    let rest = house.get("/v1/plugins/cards/state?prefix=b/&limit=2&after=b/2").await.good();
+    assert_eq!(rest, json!({ "state": [{ "key": "b/3", "text": "b/3" }], "next": null }));
+    assert_eq!(house.get("/v1/plugins/crads/state").await.bad(404).0, "plugin-not-found");
+    house.put("/v1/plugins/crads", with_lifecycle(PASSES, "1")).await.good();
+    let none = json!({ "state": [], "next": null });
+    assert_eq!(house.get("/v1/plugins/crads/state").await.good(), none);
+}
+
+#[tokio::test]
+async fn a_page_of_large_values_ends_early_and_says_where_to_go_on() {
+    let house = House::open().await;
+    let write = |n: usize| StateWrite {
+        plugin: "big".parse().unwrap(),
+        key: format!("{n:02}"),
+        value: Some(vec![b'x'; 50_000]),
+    };
+    let mut commit = Commit::new();
+    commit.effects(Effects { reads: Vec::new(), writes: (0..40).map(write).collect() });
+    house.store.commit(commit).await.unwrap();
+    let mut seen = Vec::new();
+    let mut path = "/v1/plugins/big/state".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = house.get(&path).await.good();
+        pages += 1;
+        let keys = page["state"].as_array().unwrap().iter();
+        seen.extend(keys.map(|entry| entry["key"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/plugins/big/state?after={next}");
+    }
+    assert_eq!(seen, (0..40).map(|n| format!("{n:02}")).collect::<Vec<_>>());
+    assert!(pages >= 2, "{pages}");
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Timestamp;
-use crate::domain::{Digest, PluginName, PluginVersion};
+use crate::domain::{Digest, PluginName, PluginVersion, Seq};
 
 /// `GET /v1/plugins`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +49,23 @@ pub struct RunningView {
     pub last_failure: Option<String>,
     pub instances_busy: u64,
     pub instances_idle: u64,
+    /// `null` unless it observes.
+    #[serde(default)]
+    pub observer: Option<ObserverView>,
+}
+
+/// How far an observing plugin has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObserverView {
+    /// The last event that it was told of, or that is of no kind it asked for.
+    pub cursor: Seq,
+    /// How many events of the log are still before it.
+    pub lag: u64,
+    /// How many events it failed at so often that they were skipped, ever.
+    pub skipped: u64,
+    pub last_skipped: Option<Seq>,
+    /// Why it does not go on at the moment; `null` while it does.
+    pub trouble: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,8 +17,8 @@ use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, OpenSession, PluginRecord, Record, SeenEvent, SeenStart,
-    StationSession, StationTransaction, TokenName,
+    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent,
+    SeenStart, StationSession, StationTransaction, TokenName,
 };
 use crate::store::value::{self, MAX_VALUE};
 
@@ -103,6 +103,7 @@ tables! {
     LastSeen "last-seen" => records::<LastSeen>();
     Log "log" => Way::Facts;
     LongFact "long-fact" => Way::WithItsFact;
+    ObserverCursor "observer-cursor" => records::<ObserverCursor>();
     OpenSession "open-session" => records::<OpenSession>();
     Plugin "plugin" => records::<PluginRecord>();
     PluginState "plugin-state" => Way::Records(&State);
