@@ -80,6 +80,10 @@ pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCod
             _ = &mut winding_down => break,
         }
     }
+    // The last charges end while the stations wind down: what they said then is still in the channel.
+    while let Ok(report) = reports.try_recv() {
+        note(&mut tally, &report, &args, output)?;
+    }
     output.line(&if output.json { tally.json().to_string() } else { tally.sentence() })?;
     let idle = tally.without_charge();
     if idle.is_empty() || args.cards.is_empty() {
