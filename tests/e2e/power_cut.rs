@@ -176,13 +176,13 @@ fn promise(line: &str) -> Option<(usize, u64)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not a story: the process whose power is cut"]
+#[ignore = "the process whose power is cut: the stories of this file run it, `--test e2e power_cut`"]
 async fn writer_of_small_records() {
     write(SMALL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not a story: the process whose power is cut"]
+#[ignore = "the process whose power is cut: the stories of this file run it, `--test e2e power_cut`"]
 async fn writer_of_large_records() {
     write(LARGE).await;
 }

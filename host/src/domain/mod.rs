@@ -4,6 +4,7 @@
 
 mod decision;
 mod fact;
+mod hex;
 mod ids;
 mod plugin;
 mod ports;
@@ -18,10 +19,11 @@ pub use fact::{
     CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,
     Sample, Stamp,
 };
+pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
-pub use plugin::{Digest, PluginVersion};
+pub use plugin::{Digest, MAX_PLUGINS, PluginVersion};
 pub use ports::{
     Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
     StateWrite, Versioned,

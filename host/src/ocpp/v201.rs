@@ -25,7 +25,7 @@ use super::{
     Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, StationTime, Status,
     TransactionEvent,
 };
-use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict};
+use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict, hex};
 
 /// OCPP 2.0.1 as the house sees it.
 pub static DIALECT: Dialect =
@@ -120,8 +120,7 @@ fn event(wire: Event, digest: String) -> Result<TransactionEvent, Fault> {
 
 /// The first 64 bits of the payload's SHA-256, hexadecimal.
 fn digest(payload: &RawValue) -> String {
-    let digest = Sha256::digest(payload.get());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(payload.get())[..8])
 }
 
 fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Error> {

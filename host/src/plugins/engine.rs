@@ -11,8 +11,8 @@ use tracing::warn;
 use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::inspect::hex;
 use super::limits::{CORE_INSTANCES, MEMORIES, MEMORY_CEILING, TABLE_ELEMENTS, TABLES, TICK};
+use crate::domain::hex;
 
 /// Deepest recursion of a guest, and the whole stack on which a call runs, in bytes.
 const GUEST_STACK: usize = 512 << 10;

@@ -118,6 +118,16 @@ fn assemble(imports: &str, body: &str, more: &str, manifest: &str) -> Vec<u8> {
     pack(&module(imports, body, more), &manifest.parse().unwrap()).unwrap().wasm
 }
 
+/// The global `$heap` and the allocator that the host calls for what it hands over: upwards, freed by setting the global.
+pub(crate) const ALLOCATOR: &str = r#"
+            (global $heap (mut i32) (i32.const 8192))
+            (func (export "cabi_realloc") (param i32 i32 i32) (param $length i32) (result i32)
+                (local $at i32)
+                (local.set $at
+                    (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+                (global.set $heap (i32.add (local.get $at) (local.get $length)))
+                (local.get $at))"#;
+
 /// A core module that carries the contract's types, as `wit-bindgen` would make it.
 pub(crate) fn module(imports: &str, body: &str, more: &str) -> Vec<u8> {
     let text = format!(
@@ -125,13 +135,7 @@ pub(crate) fn module(imports: &str, body: &str, more: &str) -> Vec<u8> {
             (memory (export "memory") 1)
             (data (i32.const 2048) "blocked")
             (global $calls (mut i64) (i64.const 0))
-            (global $heap (mut i32) (i32.const 8192))
-            (func (export "cabi_realloc") (param i32 i32 i32) (param $length i32) (result i32)
-                (local $at i32)
-                (local.set $at
-                    (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-                (global.set $heap (i32.add (local.get $at) (local.get $length)))
-                (local.get $at))
+            {ALLOCATOR}
             (func (export "cabi_post_plugpoint:plugin/authorizer@0.1.0#authorize") (param i32)
                 (global.set $heap (i32.const 8192)))
             (func (export "plugpoint:plugin/authorizer@0.1.0#authorize")

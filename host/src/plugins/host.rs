@@ -19,10 +19,7 @@ use super::files::Files;
 use super::limits::Limits;
 use super::manifest::{Capability, Hook, HookSettings, ObserverSettings};
 use super::plugin::{Plugin, PluginStatus};
-use crate::domain::{Digest, Effects, PluginName, PluginVersion, PolicyRecords};
-
-/// Plugins in service at once.
-const MAX_PLUGINS: usize = 64;
+use crate::domain::{Digest, Effects, MAX_PLUGINS, PluginName, PluginVersion, PolicyRecords};
 
 /// Instances of all plugins together, idle ones included. Each reserves some 6 GiB of address space and nothing else.
 const INSTANCES: u32 = 256;

@@ -59,7 +59,7 @@ impl log::Host for Context {
 
 impl clock::Host for Context {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
-        Ok(Millis::from_utc(chrono::Utc::now()).unwrap_or_default().0)
+        Ok(Millis::of(std::time::SystemTime::now()).0)
     }
 
     fn offset(&mut self, at: u64, zone: String) -> wasmtime::Result<Option<clock::LocalOffset>> {

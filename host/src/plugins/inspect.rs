@@ -9,7 +9,7 @@ use wasmparser::types::Types;
 use wasmparser::{Parser, Payload, Validator};
 
 use super::manifest::{Capability, Hook, Manifest, ManifestError};
-use crate::domain::Digest;
+use crate::domain::{Digest, hex};
 
 /// Largest component, in bytes. JavaScript and Python guests carry their runtime: 12 to 18 MiB.
 pub const MAX_COMPONENT: usize = 64 << 20;
@@ -177,12 +177,4 @@ fn only_types(import: &str, types: &Types) -> bool {
 fn interface(name: &str) -> Option<String> {
     let (interface, version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
     version.starts_with(SERVED).then(|| interface.to_owned())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

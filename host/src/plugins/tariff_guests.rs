@@ -7,6 +7,7 @@ use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::guests::ALLOCATOR;
 use super::pack;
 
 /// A tariff whose terms are this one letter and whose price is the letter's number in cents, whatever its own letter
@@ -46,13 +47,7 @@ pub(crate) fn tariff(offer: &str, price: &str, version: &str, priority: i32) -> 
         r#"(module
             (memory (export "memory") 1)
             (data (i32.const 2048) "letterEURcheap")
-            (global $heap (mut i32) (i32.const 8192))
-            (func (export "cabi_realloc") (param i32 i32 i32) (param $length i32) (result i32)
-                (local $at i32)
-                (local.set $at
-                    (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-                (global.set $heap (i32.add (local.get $at) (local.get $length)))
-                (local.get $at))
+            {ALLOCATOR}
             (func $bill (param $line i64) (param $total i64) (result i32)
                 (i32.store8 (i32.const 1024) (i32.const 0))
                 (i32.store (i32.const 1032) (i32.const 4096))

@@ -8,6 +8,7 @@ use std::path::Path;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::guests::ALLOCATOR;
 use super::pack;
 
 /// Where the guest keeps its count.
@@ -41,13 +42,7 @@ fn module(act: &str) -> Vec<u8> {
             (import "plugpoint:plugin/state@0.1.0" "set" (func $set (param i32 i32 i32 i32 i32)))
             (memory (export "memory") 8)
             (data (i32.const 2048) "count")
-            (global $heap (mut i32) (i32.const 8192))
-            (func (export "cabi_realloc") (param i32 i32 i32) (param $length i32) (result i32)
-                (local $at i32)
-                (local.set $at
-                    (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
-                (global.set $heap (i32.add (local.get $at) (local.get $length)))
-                (local.get $at))
+            {ALLOCATOR}
             (func (export "cabi_post_plugpoint:plugin/observer@0.1.0#on-events") (param i32)
                 (global.set $heap (i32.const 8192)))
             (func $recall

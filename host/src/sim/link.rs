@@ -1,6 +1,6 @@
 //! A simulated station on a real connection. The only file of the simulation that knows sockets, tasks and the clock.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -124,8 +124,7 @@ struct Clock {
 
 impl Clock {
     fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { origin: Millis::default() + since_epoch, started: Instant::now() }
+        Self { origin: Millis::of(SystemTime::now()), started: Instant::now() }
     }
 
     fn now(self) -> Millis {

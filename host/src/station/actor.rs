@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -65,9 +65,7 @@ enum Event {
 
 /// The time of this process: the one place where stations' actors read a clock.
 pub(super) fn now() -> Now {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
-    Now { wall, steady: Instant::now() }
+    Now { wall: Millis::of(SystemTime::now()), steady: Instant::now() }
 }
 
 /// See the module.

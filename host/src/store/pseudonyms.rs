@@ -5,7 +5,7 @@ use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::domain::{IdToken, Pseudonym};
+use crate::domain::{IdToken, Pseudonym, hex};
 
 use super::commit::{Commit, Expect};
 use super::engine::{Batch, Engine};
@@ -65,12 +65,6 @@ impl Pseudonyms {
         let mut keyed = self.keyed.clone();
         keyed.update(token.canonical().as_bytes());
         let digest = keyed.finalize().into_bytes();
-        let mut name = String::with_capacity(2 * NAME);
-        for byte in &digest[..NAME] {
-            for digit in [byte >> 4, byte & 15] {
-                name.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-            }
-        }
-        Pseudonym(name)
+        Pseudonym(hex(&digest[..NAME]))
     }
 }

@@ -9,17 +9,14 @@ use tokio::sync::Mutex;
 
 use super::observers::first_cursor;
 use crate::domain::{
-    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, Millis, PluginChange, PluginName, PluginVersion,
-    Stamp, Versioned,
+    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, MAX_PLUGINS, Millis, PluginChange, PluginName,
+    PluginVersion, Stamp, Versioned,
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
     All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
     StoreError,
 };
-
-/// How many plugins a server runs.
-pub(super) const MAX_PLUGINS: usize = 64;
 
 /// How often a version is prepared anew because the one in service wrote to the state that it migrates.
 const MAX_ATTEMPTS: usize = 3;

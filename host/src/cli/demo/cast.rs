@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::client::Client;
-use crate::domain::{IdToken, StationId};
+use crate::domain::{IdToken, StationId, hex};
 use crate::sim::{Pace, Profile};
 
 /// The name under which the demo's policy is loaded.
@@ -135,8 +135,7 @@ async fn load_policy(client: &Client, component: Option<&Path>) -> anyhow::Resul
         };
     };
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let digest =
-        Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digest = hex(&Sha256::digest(&bytes));
     if loaded.any(|plugin| plugin["digest"] == digest.as_str()) {
         return Ok(());
     }

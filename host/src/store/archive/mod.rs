@@ -70,7 +70,7 @@ impl Sum {
 }
 
 fn hexadecimal(sha256: Sha256) -> String {
-    sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::domain::hex(&sha256.finalize())
 }
 
 /// Why there is no export, or no import.

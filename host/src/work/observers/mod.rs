@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::follow::Follower;
-use super::rollout::MAX_PLUGINS;
-use crate::domain::{LoggedFact, PluginName, Seq};
+use crate::domain::{LoggedFact, MAX_PLUGINS, PluginName, Seq};
 use crate::plugins::{Begin, Event, Host, ObserverSettings, Plugin};
 use crate::store::{All, ObserverCursor, Order, PluginRecord, Store, StoreError};
 
