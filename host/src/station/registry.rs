@@ -127,7 +127,8 @@ impl LiveCell {
 }
 
 struct Entry {
-    letters: mpsc::Sender<Letter>,
+    /// Boxed: a channel keeps room for many letters, and most stations get none.
+    letters: mpsc::Sender<Box<Letter>>,
     live: Arc<LiveCell>,
 }
 
@@ -200,8 +201,8 @@ impl Registry {
             stations.actors.get(id).ok_or(CommandFailure::Offline)?.letters.clone()
         };
         let (answer, outcome) = oneshot::channel();
-        let letter = Letter::Command(Box::new(command), answer);
-        letters.try_send(letter).map_err(|refused| match refused {
+        let letter = Letter::Command(command, answer);
+        letters.try_send(Box::new(letter)).map_err(|refused| match refused {
             TrySendError::Full(_) => CommandFailure::Busy,
             TrySendError::Closed(_) => CommandFailure::Offline,
         })?;
@@ -215,7 +216,7 @@ impl Registry {
         let stations = lock(&self.inner.stations);
         if let Some(entry) = stations.actors.get(id) {
             lock(&entry.live.now).link = None;
-            if entry.letters.try_send(Letter::HangUp).is_err() {
+            if entry.letters.try_send(Box::new(Letter::HangUp)).is_err() {
                 tracing::warn!(station = %id, "busy: still connected with its earlier credentials");
             }
         }
@@ -237,7 +238,7 @@ impl Registry {
             let (letters, inbox) = mpsc::channel(MAX_LETTERS);
             let live = Arc::new(LiveCell::new(now));
             let actor = Actor::new(station, self.clone(), inbox, live.clone(), &self.inner.rim);
-            self.inner.tasks.spawn(actor.run());
+            self.inner.tasks.spawn(Box::new(actor).run());
             Entry { letters, live }
         });
         let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
@@ -245,12 +246,12 @@ impl Registry {
             return Err((TurnedAway::WeakerProof, socket));
         }
         let letter = Letter::Link { socket, dialect, peer, proof };
-        match entry.letters.try_send(letter) {
+        match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
                 entry.live.linked(peer, dialect, proof, now);
                 Ok(())
             }
-            Err(refused) => match refused.into_inner() {
+            Err(refused) => match *refused.into_inner() {
                 Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
                 Letter::Command(..) | Letter::HangUp => unreachable!("a link was sent"),
             },
@@ -259,7 +260,7 @@ impl Registry {
 
     /// Lets an idle actor end, unless somebody has just written to it: letters are only sent under this lock, or by
     /// holders of a sender that was cloned under it.
-    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Letter>) -> bool {
+    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Box<Letter>>) -> bool {
         let mut stations = lock(&self.inner.stations);
         let is_alone = inbox.is_empty() && inbox.sender_strong_count() <= 1;
         if is_alone {
