@@ -7,7 +7,7 @@ use plugpoint::domain::Millis;
 use plugpoint::sim::{Event, Profile};
 use serde_json::{Value, json};
 
-use crate::support::{Fleet, Reply, Server, Start, connect, guest, profile};
+use crate::support::{Fleet, Reply, Server, Start, connect, guest, profile, version_of};
 
 /// SIGKILLs.
 const ROUNDS: u64 = 20;
@@ -84,6 +84,7 @@ async fn what_was_acknowledged_survives_twenty_kills_and_is_there_once() {
 
 fn restless(n: u64) -> Profile {
     let mut profile = profile(&format!("KILL-{n}"), n + 1, &[GOOD, BLOCKED, GOOD]);
+    profile.protocol = version_of(n);
     profile.pace.backoff_most = Duration::from_millis(200);
     profile
 }
@@ -138,30 +139,31 @@ async fn stop_once(server: &Server, transaction: i64, start: &Value) {
 
 /// Every acknowledged start is one session, every acknowledged stop ended it, and there is no session besides.
 fn check_sessions(fleet: &Fleet, sessions: &[Value]) {
-    let mut by_id = HashMap::new();
+    let mut by_name = HashMap::new();
     let mut contents = HashSet::new();
     for session in sessions {
-        let content =
-            ["station", "connector", "started", "meter_start_wh"].map(|k| session[k].to_string());
+        let content = ["station", "evse", "connector", "started", "meter_start_wh"]
+            .map(|k| session[k].to_string());
         assert!(contents.insert(content), "doubled: {session}");
-        assert!(by_id.insert(session["id"].as_i64().unwrap(), session).is_none(), "{session}");
+        let name = ["station", "transaction"].map(|key| session[key].as_str().unwrap());
+        assert!(by_name.insert(name, session).is_none(), "{session}");
     }
     let mut acknowledged = HashSet::new();
     for report in &fleet.heard {
+        let station = report.station.as_str();
         match &report.event {
             Event::Started { transaction, began, meter_wh, .. } => {
-                let session = by_id.get(transaction);
+                let session = by_name.get(&[station, transaction.as_str()]);
                 let session = session.unwrap_or_else(|| panic!("start {transaction} is lost"));
                 assert!(
-                    acknowledged.insert(*transaction),
-                    "transaction id {transaction} was given twice"
+                    acknowledged.insert(session["id"].as_i64().unwrap()),
+                    "{session} was acknowledged as two starts"
                 );
-                assert_eq!(session["station"], report.station.as_str());
                 assert_eq!(time(&session["started"]), *began, "{session}");
                 assert_eq!(wh(&session["meter_start_wh"]), *meter_wh, "{session}");
             }
             Event::Stopped { transaction, ended, meter_wh, delivered_wh, .. } => {
-                let session = by_id[transaction];
+                let session = by_name[&[station, transaction.as_str()]];
                 assert_eq!(session["active"], false, "stop {transaction} is lost: {session}");
                 assert_eq!(time(&session["ended"]), *ended, "{session}");
                 assert_eq!(wh(&session["meter_stop_wh"]), *meter_wh, "{session}");

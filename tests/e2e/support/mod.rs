@@ -8,7 +8,7 @@ mod socket;
 use std::path::{Path, PathBuf};
 
 pub(crate) use api::Api;
-pub(crate) use fleet::{Fleet, profile};
+pub(crate) use fleet::{Fleet, profile, version_of};
 pub(crate) use server::{Server, Start};
 pub(crate) use socket::{Reply, Socket, connect, handshake, insist};
 
