@@ -11,7 +11,9 @@ use plugpoint::sim::{Event, Profile, Report};
 use super::disk::Disk;
 use super::heavy::{self, Heavies};
 use super::{FEW, ROUNDS, SEED};
-use crate::support::{Fleet, Reckoning, Server, Start, load_bookkeepers, number_from, profile};
+use crate::support::{
+    Fleet, Reckoning, Server, Start, load_bookkeepers, number_from, profile, version_of,
+};
 
 /// Bytes of the disk. Machine code and free space that the server wants to see take most of it.
 const SIZE: u64 = 4 << 30;
@@ -106,7 +108,7 @@ async fn survive(name: &str, stations: u64, talkers: usize) {
     assert_eq!(charged.len() as u64, stations, "a station was never heard of");
     assert!(server.stop().await.success());
     let messages = book.check_texts(&data);
-    println!("{name}: {messages} messages of {talkers} heavy stations are there byte for byte");
+    println!("{name}: {messages} messages of {talkers} heavy stations are there, byte for byte");
 }
 
 /// The server that runs already, or a new one.
@@ -127,6 +129,7 @@ async fn charge(fleet: &mut Fleet, stations: u64) {
 
 fn restless(n: u64) -> Profile {
     let mut profile = profile(&format!("POWER-{n}"), n + 1, &[GOOD, BLOCKED, GOOD]);
+    profile.protocol = version_of(n);
     let pace = &mut profile.pace;
     pace.charge = Duration::from_millis(300)..Duration::from_millis(900);
     pace.pause = Duration::from_millis(50)..Duration::from_millis(300);

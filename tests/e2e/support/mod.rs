@@ -9,7 +9,7 @@ mod socket;
 use std::path::{Path, PathBuf};
 
 pub(crate) use api::Api;
-pub(crate) use fleet::{Fleet, profile};
+pub(crate) use fleet::{Fleet, profile, version_of};
 pub(crate) use reckoning::{Reckoning, load_bookkeepers};
 pub(crate) use server::{Server, Start};
 pub(crate) use socket::{Reply, Socket, connect, handshake, insist, try_connect};
