@@ -136,6 +136,7 @@ fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView
         summary: status.summary,
         hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
         imports: status.imports.iter().map(|import| import.as_str().to_owned()).collect(),
+        filters: status.filters,
         breaker: status.breaker.to_owned(),
         calls: status.calls,
         took_micros: status.micros,
