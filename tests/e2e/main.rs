@@ -13,6 +13,7 @@ mod archive;
 mod bad_input;
 mod disk;
 mod full_disk;
+mod hostile;
 mod imports;
 mod independent_client;
 mod kill;
