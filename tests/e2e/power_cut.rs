@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use plugpoint::store::Store;
 
+use crate::support::number_from;
 use disk::Disk;
 use lanes::Load;
 
@@ -55,7 +56,7 @@ fn large_records_survive_power_cuts() {
 }
 
 fn survive(name: &'static str, load: Load) {
-    let rounds = std::env::var(ROUNDS).map_or(FEW, |rounds| rounds.parse().unwrap());
+    let rounds = number_from(ROUNDS, FEW);
     let mut moments = SEED;
     let mut promises = 0;
     let mut disk = None;
