@@ -128,7 +128,12 @@ impl Reckoning {
                 _ => {}
             }
         }
+        let missing = others.iter().filter(|name| !by_name.contains_key(*name));
+        self.lost.extend(missing.map(|name| format!("the start of {name:?}")));
+        // A station may give up on a start whose answer was lost.
+        let given_up = fleet.count(|event| matches!(event, Event::GaveUp { .. }));
         let strangers = by_name.iter().filter(|(name, _)| !begun.contains(*name));
+        let strangers = strangers.skip(given_up);
         self.doubled.extend(strangers.map(|(_, session)| format!("nobody started {session}")));
     }
 
@@ -158,11 +163,12 @@ impl Reckoning {
         }
     }
 
-    /// The log tells the same as the sessions: one start and one end for each of them.
+    /// The log tells the same as the sessions: one start for each of them, and one end for each that has ended.
     fn log(&mut self, sessions: &[Value], log: &Log) {
-        let ids = sessions.iter().map(|session| session["id"].as_u64().unwrap());
-        let ids = ids.collect::<BTreeSet<_>>();
-        for (what, told) in [("start", &log.starts), ("end", &log.ends)] {
+        let id = |session: &Value| session["id"].as_u64().unwrap();
+        let all = sessions.iter().map(id).collect::<BTreeSet<_>>();
+        let ended = sessions.iter().filter(|it| it["active"] == false).map(id).collect();
+        for (what, ids, told) in [("start", all, &log.starts), ("end", ended, &log.ends)] {
             for id in &ids {
                 match told.get(id) {
                     None => self.lost.push(format!("session {id} has no {what} in the log")),
@@ -177,7 +183,8 @@ impl Reckoning {
 
     /// A session on terms has its bill, and the log has the same one, once.
     fn bills(&mut self, sessions: &[Value], log: &Log) {
-        for session in sessions.iter().filter(|session| !session["terms"].is_null()) {
+        let is_due = |it: &&Value| !it["terms"].is_null() && it["active"] == false;
+        for session in sessions.iter().filter(is_due) {
             let id = session["id"].as_u64().unwrap();
             let price = &session["price"];
             let totals = log.bills.get(&id).map(Vec::as_slice).unwrap_or_default();
