@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{FactKind, PluginName};
+use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -130,6 +130,15 @@ impl Hook {
         [Self::Authorizer, Self::Observer, Self::Tariff]
             .into_iter()
             .find(|hook| hook.as_str() == name)
+    }
+}
+
+impl From<OrderedHook> for Hook {
+    fn from(hook: OrderedHook) -> Self {
+        match hook {
+            OrderedHook::Authorizer => Self::Authorizer,
+            OrderedHook::Tariff => Self::Tariff,
+        }
     }
 }
 
