@@ -78,7 +78,7 @@ check-plugins: $(STAMPS)/cc
 	    $(STEP) "Tests of $$dir" cargo test --locked --manifest-path "$$dir/Cargo.toml" --target-dir target/plugins; \
 	done
 
-check-host: guests $(STAMPS)/python $(STAMPS)/strace
+check-host: guests $(STAMPS)/python $(STAMPS)/node $(STAMPS)/strace
 	@$(STEP) "Tests: unit, end-to-end, documentation" cargo test --locked --workspace
 
 check-deps: $(STAMPS)/python
@@ -87,6 +87,7 @@ check-deps: $(STAMPS)/python
 
 # Set-up that was done once; `rm -r target/stamps` does it again.
 $(STAMPS)/python: tests/requirements.txt
+$(STAMPS)/node: tests/package.json tests/package-lock.json
 $(STAMPS)/%: .ci/setup
 	@mkdir -p $(STAMPS)
 	@$(STEP) "Set-up: $*" .ci/setup $*
