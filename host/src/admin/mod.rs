@@ -35,7 +35,7 @@ use self::problem::Problem;
 use self::views::Code;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::{Observers, Rollout};
+use crate::work::{Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -56,6 +56,7 @@ pub struct Admin {
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
+    pub inboxes: Inboxes,
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,

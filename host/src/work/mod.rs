@@ -1,7 +1,11 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod crew;
 mod free_space;
+mod inbox;
 mod observers;
+mod outbox;
+mod patience;
 mod presence;
 mod retention;
 mod rollout;
@@ -9,7 +13,9 @@ mod rollout;
 mod tests;
 
 pub use free_space::FreeSpace;
+pub use inbox::{InboxStanding, Inboxes};
 pub use observers::{Observers, Standing, Tell, observed};
+pub use outbox::Outbox;
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
