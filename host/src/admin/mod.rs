@@ -37,7 +37,7 @@ use self::views::Code;
 use crate::domain::Verdict;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::{Observers, Rollout};
+use crate::work::{Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -60,6 +60,7 @@ pub struct Admin {
     pub observers: Observers,
     /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
     pub when_nobody_decides: Verdict,
+    pub inboxes: Inboxes,
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,

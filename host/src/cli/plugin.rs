@@ -17,7 +17,8 @@ use super::output::Output;
 use super::paging::{Page, more};
 use super::table::{Table, or_nothing};
 use crate::admin::views::{
-    ObserverView, PluginLoad, PluginStatePage, PluginView, PluginsPage, RunningView, StateEntryView,
+    InboxView, ObserverView, PluginLoad, PluginStatePage, PluginView, PluginsPage, RunningView,
+    StateEntryView,
 };
 use crate::domain::PluginName;
 use crate::plugins::{Inspection, MAX_COMPONENT, Packed, inspect, pack};
@@ -278,7 +279,7 @@ fn details(inspection: &Inspection) -> String {
 fn table(plugins: &[PluginView]) -> String {
     let mut table = Table::new(&[
         "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATIONS", "STATE", "CALLS",
-        "FAILURES", "LAG", "SKIPPED", "BEFORE",
+        "FAILURES", "LAG", "INBOX", "SKIPPED", "BEFORE",
     ]);
     for plugin in plugins {
         let running = plugin.running.as_ref();
@@ -293,7 +294,8 @@ fn table(plugins: &[PluginView]) -> String {
             or_nothing(running.map(|running| running.calls)),
             or_nothing(running.map(|running| running.failures.values().sum::<u64>())),
             or_nothing(observer(plugin).map(|observer| observer.lag)),
-            or_nothing(observer(plugin).map(|observer| observer.skipped)),
+            or_nothing(inbox(plugin).map(|inbox| inbox.messages)),
+            or_nothing(skipped(plugin)),
             or_nothing(plugin.previous.as_ref().map(|previous| &previous.version)),
         ]);
     }
@@ -302,6 +304,16 @@ fn table(plugins: &[PluginView]) -> String {
 
 fn observer(plugin: &PluginView) -> Option<&ObserverView> {
     plugin.running.as_ref()?.observer.as_ref()
+}
+
+fn inbox(plugin: &PluginView) -> Option<&InboxView> {
+    plugin.running.as_ref()?.inbox.as_ref()
+}
+
+/// Events and messages that it could not bear.
+fn skipped(plugin: &PluginView) -> Option<u64> {
+    let of = [observer(plugin).map(|o| o.skipped), inbox(plugin).map(|inbox| inbox.skipped)];
+    of.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 fn entries(state: &[StateEntryView]) -> String {
@@ -316,10 +328,13 @@ fn entries(state: &[StateEntryView]) -> String {
 
 /// What the breaker's position means for drivers, and how an observer fares.
 fn state(running: &RunningView) -> &str {
-    match &running.observer {
-        Some(observer) if observer.trouble.is_some() => return "FAILING",
-        Some(_) if running.hooks.len() == 1 => return "told",
-        Some(_) | None => {}
+    let observer = running.observer.as_ref().and_then(|observer| observer.trouble.as_ref());
+    let inbox = running.inbox.as_ref().and_then(|inbox| inbox.trouble.as_ref());
+    if observer.or(inbox).is_some() {
+        return "FAILING";
+    }
+    if running.hooks.iter().all(|hook| ["observer", "inbox"].contains(&hook.as_str())) {
+        return "told";
     }
     match running.breaker.as_str() {
         "closed" => "asked",

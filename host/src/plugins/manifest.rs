@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,13 @@ const MAX_MANIFEST: usize = 64 << 10;
 
 /// Longest `version`, in bytes.
 const MAX_VERSION: usize = 64;
+
+/// Timers of one plugin, and the kinds of event that it may ask for.
+const MAX_TIMERS: usize = 16;
+const MAX_SUBSCRIPTIONS: usize = 32;
+
+/// Between two times of one timer: ten seconds to 31 days.
+const TIMER_SECONDS: RangeInclusive<u64> = 10..=31 * 24 * 3600;
 
 /// The priority of a hook that names none. Lower numbers are asked first.
 const DEFAULT_PRIORITY: i32 = 100;
@@ -45,6 +53,7 @@ pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
     pub observer: ObserverSettings,
     pub tariff: TariffSettings,
+    pub inbox: InboxSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +109,83 @@ impl Default for TariffSettings {
     }
 }
 
+/// What a plugin wants in its inbox beside the ends of its own commands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct InboxSettings {
+    /// Events of other plugins.
+    pub events: BTreeSet<Subscription>,
+    pub timers: Vec<TimerSettings>,
+}
+
+impl InboxSettings {
+    fn check(&self) -> Result<(), ManifestError> {
+        if self.events.len() > MAX_SUBSCRIPTIONS || self.timers.len() > MAX_TIMERS {
+            return Err(ManifestError::InboxTooFull);
+        }
+        let mut names = BTreeSet::new();
+        let sound = |timer: &TimerSettings| {
+            is_topic(&timer.name) && TIMER_SECONDS.contains(&timer.every_seconds)
+        };
+        if self.timers.iter().all(|timer| sound(timer) && names.insert(&timer.name)) {
+            Ok(())
+        } else {
+            Err(ManifestError::Timer)
+        }
+    }
+}
+
+/// A message to itself, again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TimerSettings {
+    pub name: String,
+    pub every_seconds: u64,
+}
+
+/// Whose events, and which: `energy-limit:reached`, or `energy-limit:*` for all of that plugin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Subscription {
+    sender: PluginName,
+    /// `None` for all.
+    topic: Option<String>,
+}
+
+impl Subscription {
+    pub(super) fn covers(&self, sender: &PluginName, topic: &str) -> bool {
+        self.sender == *sender && self.topic.as_ref().is_none_or(|wanted| wanted == topic)
+    }
+}
+
+impl TryFrom<String> for Subscription {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (sender, topic) = text.split_once(':').ok_or("write events as \"plugin:topic\"")?;
+        let sender = PluginName::new(sender).map_err(|why| why.to_string())?;
+        match topic {
+            "*" => Ok(Self { sender, topic: None }),
+            topic if is_topic(topic) => Ok(Self { sender, topic: Some(topic.to_owned()) }),
+            _ => Err(format!("a topic must be {TOPIC_RULE}, or '*' for all")),
+        }
+    }
+}
+
+impl From<Subscription> for String {
+    fn from(Subscription { sender, topic }: Subscription) -> Self {
+        format!("{sender}:{}", topic.as_deref().unwrap_or("*"))
+    }
+}
+
+/// What topics and the names of timers are made of.
+pub(super) const TOPIC_RULE: &str = "1 to 64 of a-z, 0-9 and '-'";
+
+pub(super) fn is_topic(text: &str) -> bool {
+    let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(clean)
+}
+
 /// What counts as a plugin's word when it traps, is too slow or says that it could not find out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +205,7 @@ pub enum Hook {
     Authorizer,
     Observer,
     Tariff,
+    Inbox,
 }
 
 impl Hook {
@@ -127,11 +214,12 @@ impl Hook {
             Self::Authorizer => "authorizer",
             Self::Observer => "observer",
             Self::Tariff => "tariff",
+            Self::Inbox => "inbox",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer, Self::Observer, Self::Tariff]
+        [Self::Authorizer, Self::Observer, Self::Tariff, Self::Inbox]
             .into_iter()
             .find(|hook| hook.as_str() == name)
     }
@@ -155,10 +243,22 @@ pub enum Capability {
     State,
     Stations,
     Tokens,
+    Sessions,
+    Commands,
+    Events,
 }
 
 impl Capability {
-    pub const ALL: [Self; 5] = [Self::Log, Self::Clock, Self::State, Self::Stations, Self::Tokens];
+    pub const ALL: [Self; 8] = [
+        Self::Log,
+        Self::Clock,
+        Self::State,
+        Self::Stations,
+        Self::Tokens,
+        Self::Sessions,
+        Self::Commands,
+        Self::Events,
+    ];
 
     /// The interface's name in the contract and in the manifest.
     pub const fn as_str(self) -> &'static str {
@@ -168,6 +268,9 @@ impl Capability {
             Self::State => "state",
             Self::Stations => "stations",
             Self::Tokens => "tokens",
+            Self::Sessions => "sessions",
+            Self::Commands => "commands",
+            Self::Events => "events",
         }
     }
 
@@ -191,6 +294,15 @@ pub enum ManifestError {
     Version,
     #[error("plugin.toml: filters.{list} may have {words} words, each of 1 to {bytes} bytes")]
     Filter { list: &'static str, words: usize, bytes: usize },
+    #[error(
+        "plugin.toml: a timer needs a name of its own of {TOPIC_RULE}, and every-seconds from {} to {}",
+        TIMER_SECONDS.start(), TIMER_SECONDS.end()
+    )]
+    Timer,
+    #[error(
+        "plugin.toml: an inbox may have {MAX_TIMERS} timers and ask for {MAX_SUBSCRIPTIONS} kinds of event"
+    )]
+    InboxTooFull,
     #[error("plugin.toml is longer than {MAX_MANIFEST} bytes")]
     TooLong,
 }
@@ -226,6 +338,7 @@ impl Manifest {
             return Err(ManifestError::Version);
         }
         self.filters.check()?;
+        self.hooks.inbox.check()?;
         Ok(self)
     }
 }

@@ -17,14 +17,17 @@ mod files;
 mod filters;
 mod host;
 mod imports;
+mod inbox;
 mod inspect;
 mod instance;
 mod limits;
+mod listeners;
 mod load;
 mod manifest;
 mod observer;
 mod pack;
 mod plugin;
+mod post;
 mod tariff;
 mod zones;
 
@@ -35,13 +38,15 @@ pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Begin, Capability, Hook, HookSettings, Manifest, ManifestError,
-    ObserverSettings, OnFailure, TariffSettings,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, InboxSettings, Manifest,
+    ManifestError, ObserverSettings, OnFailure, Subscription, TariffSettings, TimerSettings,
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
 
+#[cfg(test)]
+pub(crate) mod callers;
 #[cfg(test)]
 pub(crate) mod guests;
 #[cfg(test)]

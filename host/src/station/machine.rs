@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::commands::{CommandId, Commands, Settled};
 use super::exchange::{Exchange, Found, Look, Step};
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
@@ -400,8 +400,11 @@ impl Machine {
     }
 
     fn settle(&mut self, now: Now, settled: Settled) {
-        if let Some(outcome) = settled.outcome() {
-            self.note(now, FactBody::CommandAnswered { action: settled.action, outcome });
+        if settled.record == Record::Station
+            && let Some(outcome) = settled.outcome()
+        {
+            let (action, plugin, command) = (settled.action, None, None);
+            self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });
         }
         self.outputs.push_back(Output::Settle(settled.id, settled.result));
     }

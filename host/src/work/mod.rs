@@ -1,13 +1,19 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod crew;
 mod free_space;
+mod inbox;
 mod observers;
+mod outbox;
+mod patience;
 mod presence;
 mod retention;
 mod rollout;
 
 pub use free_space::FreeSpace;
+pub use inbox::{InboxStanding, Inboxes};
 pub use observers::{Observers, Standing, Tell, observed};
+pub use outbox::Outbox;
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};

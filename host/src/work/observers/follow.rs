@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
+use super::super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::batch::{Batch, MAX_EVENTS, gather, removed};
-use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::{Place, Tell};
 use crate::domain::{Effects, Seq, Versioned};
 use crate::plugins::{CallError, Event, Plugin};
@@ -94,7 +94,7 @@ impl Follower {
         tell: Tell,
         told: watch::Sender<Place>,
     ) -> Self {
-        Self { plugin, store, tell, told, patience: Patience::new(), begun: false }
+        Self { plugin, store, tell, told, patience: Patience::of(MAX_EVENTS), begun: false }
     }
 
     /// Ends when the store does, or when the cursor is gone; else whoever started it ends it.
