@@ -15,6 +15,9 @@ const MAX_MANIFEST: usize = 64 << 10;
 /// Longest `version`, in bytes.
 const MAX_VERSION: usize = 64;
 
+/// Events that an observer is told of at once, at most. The contract promises it.
+pub const MAX_BATCH: usize = 64;
+
 /// Timers of one plugin, and the kinds of event that it may ask for.
 const MAX_TIMERS: usize = 16;
 const MAX_SUBSCRIPTIONS: usize = 32;
@@ -73,6 +76,37 @@ pub struct ObserverSettings {
     /// The kinds of event that it is told of; empty for all.
     pub kinds: BTreeSet<FactKind>,
     pub from: Begin,
+    /// Events of one call at most: a plugin that looks up much for each asks for fewer.
+    pub batch: Batch,
+}
+
+/// 1 to [`MAX_BATCH`] events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "usize", into = "usize")]
+pub struct Batch(usize);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self(MAX_BATCH)
+    }
+}
+
+impl TryFrom<usize> for Batch {
+    type Error = String;
+
+    fn try_from(events: usize) -> Result<Self, String> {
+        if (1..=MAX_BATCH).contains(&events) {
+            Ok(Self(events))
+        } else {
+            Err(format!("a batch has 1 to {MAX_BATCH} events"))
+        }
+    }
+}
+
+impl From<Batch> for usize {
+    fn from(batch: Batch) -> Self {
+        batch.0
+    }
 }
 
 impl ObserverSettings {

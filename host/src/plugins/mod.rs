@@ -36,7 +36,7 @@ pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Begin, Capability, Hook, HookSettings, InboxSettings, Manifest,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, InboxSettings, MAX_BATCH, Manifest,
     ManifestError, ObserverSettings, OnFailure, Subscription, TariffSettings, TimerSettings,
 };
 pub use observer::Event;

@@ -11,6 +11,7 @@ mod retention;
 mod rollout;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
@@ -19,3 +20,4 @@ pub use outbox::Outbox;
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
+pub use timers::Timers;
