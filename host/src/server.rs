@@ -110,7 +110,10 @@ impl Server {
         };
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host.clone(), Defaults { authorize: silence })),
+            policies: Arc::new(Policies::new(
+                host.clone(),
+                Defaults { authorize: silence.clone() },
+            )),
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -132,7 +135,7 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), followers, metrics).await?;
+        server.open_admin(rollout.clone(), followers, silence, metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -167,6 +170,7 @@ impl Server {
         &mut self,
         rollout: Arc<Rollout>,
         (observers, inboxes): (Observers, Inboxes),
+        when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
@@ -177,6 +181,7 @@ impl Server {
             rollout,
             observers,
             inboxes,
+            when_nobody_decides,
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{FactKind, PluginName};
+use super::filters::Filters;
+use super::wishes::{InboxError, InboxSettings};
+use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -17,13 +18,6 @@ const MAX_VERSION: usize = 64;
 
 /// Events that an observer is told of at once, at most. The contract promises it.
 pub const MAX_BATCH: usize = 64;
-
-/// Timers of one plugin, and the kinds of event that it may ask for.
-const MAX_TIMERS: usize = 16;
-const MAX_SUBSCRIPTIONS: usize = 32;
-
-/// Between two times of one timer: ten seconds to 31 days.
-const TIMER_SECONDS: RangeInclusive<u64> = 10..=31 * 24 * 3600;
 
 /// The priority of a hook that names none. Lower numbers are asked first.
 const DEFAULT_PRIORITY: i32 = 100;
@@ -41,6 +35,9 @@ pub struct Manifest {
     /// The capabilities it uses.
     #[serde(default)]
     pub imports: BTreeSet<Capability>,
+    /// The stations that it wants to be asked about.
+    #[serde(default)]
+    pub filters: Filters,
     #[serde(default)]
     pub hooks: HookSettings,
 }
@@ -139,83 +136,6 @@ impl Default for TariffSettings {
     }
 }
 
-/// What a plugin wants in its inbox beside the ends of its own commands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct InboxSettings {
-    /// Events of other plugins.
-    pub events: BTreeSet<Subscription>,
-    pub timers: Vec<TimerSettings>,
-}
-
-impl InboxSettings {
-    fn check(&self) -> Result<(), ManifestError> {
-        if self.events.len() > MAX_SUBSCRIPTIONS || self.timers.len() > MAX_TIMERS {
-            return Err(ManifestError::InboxTooFull);
-        }
-        let mut names = BTreeSet::new();
-        let sound = |timer: &TimerSettings| {
-            is_topic(&timer.name) && TIMER_SECONDS.contains(&timer.every_seconds)
-        };
-        if self.timers.iter().all(|timer| sound(timer) && names.insert(&timer.name)) {
-            Ok(())
-        } else {
-            Err(ManifestError::Timer)
-        }
-    }
-}
-
-/// A message to itself, again and again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct TimerSettings {
-    pub name: String,
-    pub every_seconds: u64,
-}
-
-/// Whose events, and which: `energy-limit:reached`, or `energy-limit:*` for all of that plugin.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Subscription {
-    sender: PluginName,
-    /// `None` for all.
-    topic: Option<String>,
-}
-
-impl Subscription {
-    pub(super) fn covers(&self, sender: &PluginName, topic: &str) -> bool {
-        self.sender == *sender && self.topic.as_ref().is_none_or(|wanted| wanted == topic)
-    }
-}
-
-impl TryFrom<String> for Subscription {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let (sender, topic) = text.split_once(':').ok_or("write events as \"plugin:topic\"")?;
-        let sender = PluginName::new(sender).map_err(|why| why.to_string())?;
-        match topic {
-            "*" => Ok(Self { sender, topic: None }),
-            topic if is_topic(topic) => Ok(Self { sender, topic: Some(topic.to_owned()) }),
-            _ => Err(format!("a topic must be {TOPIC_RULE}, or '*' for all")),
-        }
-    }
-}
-
-impl From<Subscription> for String {
-    fn from(Subscription { sender, topic }: Subscription) -> Self {
-        format!("{sender}:{}", topic.as_deref().unwrap_or("*"))
-    }
-}
-
-/// What topics and the names of timers are made of.
-pub(super) const TOPIC_RULE: &str = "1 to 64 of a-z, 0-9 and '-'";
-
-pub(super) fn is_topic(text: &str) -> bool {
-    let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=64).contains(&text.len()) && text.bytes().all(clean)
-}
-
 /// What counts as a plugin's word when it traps, is too slow or says that it could not find out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -252,6 +172,15 @@ impl Hook {
         [Self::Authorizer, Self::Observer, Self::Tariff, Self::Inbox]
             .into_iter()
             .find(|hook| hook.as_str() == name)
+    }
+}
+
+impl From<OrderedHook> for Hook {
+    fn from(hook: OrderedHook) -> Self {
+        match hook {
+            OrderedHook::Authorizer => Self::Authorizer,
+            OrderedHook::Tariff => Self::Tariff,
+        }
     }
 }
 
@@ -313,15 +242,10 @@ pub enum ManifestError {
     Syntax(String),
     #[error("plugin.toml: version must be 1 to {MAX_VERSION} bytes without blanks")]
     Version,
-    #[error(
-        "plugin.toml: a timer needs a name of its own of {TOPIC_RULE}, and every-seconds from {} to {}",
-        TIMER_SECONDS.start(), TIMER_SECONDS.end()
-    )]
-    Timer,
-    #[error(
-        "plugin.toml: an inbox may have {MAX_TIMERS} timers and ask for {MAX_SUBSCRIPTIONS} kinds of event"
-    )]
-    InboxTooFull,
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    #[error("plugin.toml: filters.{list} may have {words} words, each of 1 to {bytes} bytes")]
+    Filter { list: &'static str, words: usize, bytes: usize },
     #[error("plugin.toml is longer than {MAX_MANIFEST} bytes")]
     TooLong,
 }
@@ -357,6 +281,7 @@ impl Manifest {
             return Err(ManifestError::Version);
         }
         self.hooks.inbox.check()?;
+        self.filters.check()?;
         Ok(self)
     }
 }
@@ -375,6 +300,7 @@ mod tests {
     #[test]
     fn a_manifest_survives_the_way_into_a_component() {
         let text = "name = \"x\"\nversion = \"1\"\nimports = [\"state\", \"log\"]\n\
+                    [filters]\ntags = [\"depot\"]\n\
                     [hooks.authorizer]\npriority = -3\non-failure = \"pass\"";
         let manifest: Manifest = text.parse().unwrap();
         assert_eq!(manifest.to_toml().unwrap().parse::<Manifest>().unwrap(), manifest);
@@ -390,6 +316,8 @@ mod tests {
                 "name = \"x\"\nversion = \"1\"\n[hooks.observer]\nkinds = [\"boot\"]",
                 "transaction-ended",
             ),
+            ("name = \"x\"\nversion = \"1\"\n[filters]\nvendor = \"A\"", "vendors"),
+            ("name = \"x\"\nversion = \"1\"\n[filters]\ntags = [\"\"]", "filters.tags"),
             ("name = \"X\"\nversion = \"1\"", "plugin name"),
             ("name = \"x\"\nversion = \"1 2\"", "version"),
         ] {

@@ -14,6 +14,7 @@ mod context;
 mod engine;
 mod error;
 mod files;
+mod filters;
 mod host;
 mod imports;
 mod inbox;
@@ -28,20 +29,23 @@ mod pack;
 mod plugin;
 mod post;
 mod tariff;
+mod wishes;
 mod zones;
 
 pub use compile::{Compiler, compile_component};
 pub use error::{CallError, CompileError, LoadError, StartError};
+pub use filters::Filters;
 pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Begin, Capability, Hook, HookSettings, InboxSettings, MAX_BATCH, Manifest,
-    ManifestError, ObserverSettings, OnFailure, Subscription, TariffSettings, TimerSettings,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, MAX_BATCH, Manifest, ManifestError,
+    ObserverSettings, OnFailure, TariffSettings,
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
+pub use wishes::{InboxError, InboxSettings, Subscription, TimerSettings};
 
 #[cfg(test)]
 pub(crate) mod callers;

@@ -116,6 +116,7 @@ pub(super) struct Committer {
     post: watch::Sender<Post>,
     health: watch::Sender<Health>,
     group_commits: metrics::Histogram,
+    written_bytes: metrics::Counter,
     sync_seconds: metrics::Histogram,
 }
 
@@ -143,6 +144,7 @@ pub(super) fn start(
         post,
         health,
         group_commits: metrics::histogram!("plugpoint_store_group_commits"),
+        written_bytes: metrics::counter!("plugpoint_store_bytes_total"),
         sync_seconds: metrics::histogram!("plugpoint_store_sync_seconds"),
     };
     let thread =
@@ -223,6 +225,7 @@ impl Committer {
             }
             group.add(durability, outcome, answer);
         }
+        self.written_bytes.increment(group.batch.bytes() as u64);
         if !group.batch.is_empty() && self.clean.take().is_some() {
             self.dirty_since = Instant::now();
         }

@@ -9,8 +9,6 @@ mod patience;
 mod presence;
 mod retention;
 mod rollout;
-#[cfg(test)]
-mod tests;
 mod timers;
 
 pub use free_space::FreeSpace;
@@ -19,5 +17,5 @@ pub use observers::{Observers, Standing, Tell, observed};
 pub use outbox::Outbox;
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
-pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
+pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
 pub use timers::Timers;

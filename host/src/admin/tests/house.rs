@@ -64,6 +64,7 @@ impl House {
             rollout,
             observers: observers.clone(),
             inboxes,
+            when_nobody_decides: Defaults::default().authorize,
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             serving: serving.clone(),

@@ -20,7 +20,8 @@ pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
-    InboxView, ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, VersionView,
+    AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
+    PluginsPage, RunningView, VersionView,
 };
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};

@@ -18,8 +18,9 @@ use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent,
-    SeenStart, StationSession, StationTransaction, Timer, TokenName, Unread,
+    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
+    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
+    Unread,
 };
 use crate::store::value::{self, MAX_VALUE};
 
@@ -109,6 +110,7 @@ tables! {
     OpenSession "open-session" => records::<OpenSession>();
     Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();
+    PluginOrder "plugin-order" => records::<PluginOrder>();
     PluginState "plugin-state" => Way::Records(&State);
     Raw "raw" => Way::WithItsFact;
     Secret "secret" => records::<Secret>();
@@ -122,6 +124,7 @@ tables! {
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
     Unread "unread" => records::<Unread>();
+    UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
 }
 
 impl<R> Port for Of<R>
