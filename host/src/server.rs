@@ -27,7 +27,7 @@ use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
 use crate::work::{
     Ages, FreeSpace, Inboxes, Observers, Outbox, Presence, Retention, Rollout, RolloutError,
-    observed,
+    Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -119,6 +119,7 @@ impl Server {
                 policy_deadline: config.policy_deadline,
             },
         });
+        let timers = Timers::new(host.clone(), store.clone(), wall_clock);
         let outbox = Outbox::new(host, store.clone(), registry.clone(), wall_clock);
         let mut server = Self {
             stations: config.listen,
@@ -142,6 +143,7 @@ impl Server {
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(inboxes.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(outbox.keep(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(timers.keep(server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }
@@ -178,8 +180,8 @@ impl Server {
             registry: self.registry.clone(),
             rollout,
             observers,
-            when_nobody_decides,
             inboxes,
+            when_nobody_decides,
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),

@@ -58,9 +58,9 @@ pub struct Admin {
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
+    pub inboxes: Inboxes,
     /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
     pub when_nobody_decides: Verdict,
-    pub inboxes: Inboxes,
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,

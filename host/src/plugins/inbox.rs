@@ -7,8 +7,9 @@ use super::context::{Call, begin};
 use super::error::CallError;
 use super::instance::Instance;
 use super::limits::BACKGROUND_WALL;
-use super::manifest::{Hook, InboxSettings};
+use super::manifest::Hook;
 use super::plugin::Plugin;
+use super::wishes::InboxSettings;
 use crate::domain::{CommandEnd, Effects, Message, Millis};
 
 impl Plugin {

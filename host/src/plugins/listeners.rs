@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tracing::warn;
 
-use super::manifest::Subscription;
 use super::plugin::Plugin;
+use super::wishes::Subscription;
 use crate::domain::PluginName;
 
 /// See the module. Follows the table of plugins.

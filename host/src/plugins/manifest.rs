@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::filters::Filters;
+use super::wishes::{InboxError, InboxSettings};
 use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
@@ -16,12 +16,8 @@ const MAX_MANIFEST: usize = 64 << 10;
 /// Longest `version`, in bytes.
 const MAX_VERSION: usize = 64;
 
-/// Timers of one plugin, and the kinds of event that it may ask for.
-const MAX_TIMERS: usize = 16;
-const MAX_SUBSCRIPTIONS: usize = 32;
-
-/// Between two times of one timer: ten seconds to 31 days.
-const TIMER_SECONDS: RangeInclusive<u64> = 10..=31 * 24 * 3600;
+/// Events that an observer is told of at once, at most. The contract promises it.
+pub const MAX_BATCH: usize = 64;
 
 /// The priority of a hook that names none. Lower numbers are asked first.
 const DEFAULT_PRIORITY: i32 = 100;
@@ -77,6 +73,37 @@ pub struct ObserverSettings {
     /// The kinds of event that it is told of; empty for all.
     pub kinds: BTreeSet<FactKind>,
     pub from: Begin,
+    /// Events of one call at most: a plugin that looks up much for each asks for fewer.
+    pub batch: Batch,
+}
+
+/// 1 to [`MAX_BATCH`] events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "usize", into = "usize")]
+pub struct Batch(usize);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self(MAX_BATCH)
+    }
+}
+
+impl TryFrom<usize> for Batch {
+    type Error = String;
+
+    fn try_from(events: usize) -> Result<Self, String> {
+        if (1..=MAX_BATCH).contains(&events) {
+            Ok(Self(events))
+        } else {
+            Err(format!("a batch has 1 to {MAX_BATCH} events"))
+        }
+    }
+}
+
+impl From<Batch> for usize {
+    fn from(batch: Batch) -> Self {
+        batch.0
+    }
 }
 
 impl ObserverSettings {
@@ -107,83 +134,6 @@ impl Default for TariffSettings {
     fn default() -> Self {
         Self { priority: DEFAULT_PRIORITY }
     }
-}
-
-/// What a plugin wants in its inbox beside the ends of its own commands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct InboxSettings {
-    /// Events of other plugins.
-    pub events: BTreeSet<Subscription>,
-    pub timers: Vec<TimerSettings>,
-}
-
-impl InboxSettings {
-    fn check(&self) -> Result<(), ManifestError> {
-        if self.events.len() > MAX_SUBSCRIPTIONS || self.timers.len() > MAX_TIMERS {
-            return Err(ManifestError::InboxTooFull);
-        }
-        let mut names = BTreeSet::new();
-        let sound = |timer: &TimerSettings| {
-            is_topic(&timer.name) && TIMER_SECONDS.contains(&timer.every_seconds)
-        };
-        if self.timers.iter().all(|timer| sound(timer) && names.insert(&timer.name)) {
-            Ok(())
-        } else {
-            Err(ManifestError::Timer)
-        }
-    }
-}
-
-/// A message to itself, again and again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct TimerSettings {
-    pub name: String,
-    pub every_seconds: u64,
-}
-
-/// Whose events, and which: `energy-limit:reached`, or `energy-limit:*` for all of that plugin.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Subscription {
-    sender: PluginName,
-    /// `None` for all.
-    topic: Option<String>,
-}
-
-impl Subscription {
-    pub(super) fn covers(&self, sender: &PluginName, topic: &str) -> bool {
-        self.sender == *sender && self.topic.as_ref().is_none_or(|wanted| wanted == topic)
-    }
-}
-
-impl TryFrom<String> for Subscription {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let (sender, topic) = text.split_once(':').ok_or("write events as \"plugin:topic\"")?;
-        let sender = PluginName::new(sender).map_err(|why| why.to_string())?;
-        match topic {
-            "*" => Ok(Self { sender, topic: None }),
-            topic if is_topic(topic) => Ok(Self { sender, topic: Some(topic.to_owned()) }),
-            _ => Err(format!("a topic must be {TOPIC_RULE}, or '*' for all")),
-        }
-    }
-}
-
-impl From<Subscription> for String {
-    fn from(Subscription { sender, topic }: Subscription) -> Self {
-        format!("{sender}:{}", topic.as_deref().unwrap_or("*"))
-    }
-}
-
-/// What topics and the names of timers are made of.
-pub(super) const TOPIC_RULE: &str = "1 to 64 of a-z, 0-9 and '-'";
-
-pub(super) fn is_topic(text: &str) -> bool {
-    let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=64).contains(&text.len()) && text.bytes().all(clean)
 }
 
 /// What counts as a plugin's word when it traps, is too slow or says that it could not find out.
@@ -292,17 +242,10 @@ pub enum ManifestError {
     Syntax(String),
     #[error("plugin.toml: version must be 1 to {MAX_VERSION} bytes without blanks")]
     Version,
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
     #[error("plugin.toml: filters.{list} may have {words} words, each of 1 to {bytes} bytes")]
     Filter { list: &'static str, words: usize, bytes: usize },
-    #[error(
-        "plugin.toml: a timer needs a name of its own of {TOPIC_RULE}, and every-seconds from {} to {}",
-        TIMER_SECONDS.start(), TIMER_SECONDS.end()
-    )]
-    Timer,
-    #[error(
-        "plugin.toml: an inbox may have {MAX_TIMERS} timers and ask for {MAX_SUBSCRIPTIONS} kinds of event"
-    )]
-    InboxTooFull,
     #[error("plugin.toml is longer than {MAX_MANIFEST} bytes")]
     TooLong,
 }
@@ -337,8 +280,8 @@ impl Manifest {
         if !fits || !clean {
             return Err(ManifestError::Version);
         }
-        self.filters.check()?;
         self.hooks.inbox.check()?;
+        self.filters.check()?;
         Ok(self)
     }
 }

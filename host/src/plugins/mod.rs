@@ -29,6 +29,7 @@ mod pack;
 mod plugin;
 mod post;
 mod tariff;
+mod wishes;
 mod zones;
 
 pub use compile::{Compiler, compile_component};
@@ -38,12 +39,13 @@ pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Begin, Capability, Hook, HookSettings, InboxSettings, Manifest,
-    ManifestError, ObserverSettings, OnFailure, Subscription, TariffSettings, TimerSettings,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, MAX_BATCH, Manifest, ManifestError,
+    ObserverSettings, OnFailure, TariffSettings,
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
+pub use wishes::{InboxError, InboxSettings, Subscription, TimerSettings};
 
 #[cfg(test)]
 pub(crate) mod callers;

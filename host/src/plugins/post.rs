@@ -11,7 +11,7 @@ use super::limits::{
     EXPIRES_LATEST, EXPIRES_SOONEST, MAX_ACTION, MAX_COMMANDS, MAX_EVENT_BODY, MAX_EVENTS,
     MAX_FOR_STATION,
 };
-use super::manifest::{TOPIC_RULE, is_topic};
+use super::wishes::{TOPIC_RULE, is_topic};
 use crate::domain::{
     MAX_COMMAND_PAYLOAD, MAX_POST, Message, Millis, NewCommand, NewMessage, QueuedCommand,
     StationId, hex,

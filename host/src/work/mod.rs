@@ -9,6 +9,7 @@ mod patience;
 mod presence;
 mod retention;
 mod rollout;
+mod timers;
 
 pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
@@ -17,3 +18,4 @@ pub use outbox::Outbox;
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
+pub use timers::Timers;

@@ -123,8 +123,8 @@ tables! {
     Timer "timer" => records::<Timer>();
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
-    UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
     Unread "unread" => records::<Unread>();
+    UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
 }
 
 impl<R> Port for Of<R>

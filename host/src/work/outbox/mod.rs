@@ -48,7 +48,7 @@ pub struct Outbox {
 impl Outbox {
     pub fn new(host: Arc<Host>, store: Store, registry: Registry, now: fn() -> Millis) -> Self {
         let rim = Rim { store, host, registry, now };
-        Self { rim, queue: Queue::default(), under_way: FuturesUnordered::new() }
+        Self { rim, queue: Queue::new(), under_way: FuturesUnordered::new() }
     }
 
     /// Sends what waits, until told to stop; then lets what is under way end.

@@ -12,7 +12,7 @@ const MAX_UNDER_WAY: usize = 256;
 
 /// From a station's connection to its first command: a station that has just started reports its boot first, and OCPP
 /// lets nobody call it before that is answered.
-pub(super) const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Until a command is tried again that found the station busy, or could not be marked as sent.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -59,8 +59,9 @@ pub(super) enum Stepped {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
+    settle: Duration,
     lanes: BTreeMap<StationId, Lane>,
     under_way: usize,
 }
@@ -74,6 +75,16 @@ struct Lane {
 }
 
 impl Queue {
+    pub(super) fn new() -> Self {
+        Self { settle: SETTLE, lanes: BTreeMap::new(), under_way: 0 }
+    }
+
+    /// For stations that may be called as soon as they are there.
+    #[cfg(test)]
+    pub(super) fn without_settling() -> Self {
+        Self { settle: Duration::ZERO, ..Self::new() }
+    }
+
     /// Takes over what is on record now.
     pub(super) fn take_over(&mut self, entries: Vec<Entry>) {
         for lane in self.lanes.values_mut() {
@@ -100,7 +111,7 @@ impl Queue {
             if lane.under_way.is_some() || self.under_way >= MAX_UNDER_WAY {
                 continue;
             }
-            match lane.next(now, || reach(station)) {
+            match lane.next(now, self.settle, || reach(station)) {
                 Ok(step) => {
                     self.under_way += 1;
                     steps.push(step);
@@ -137,7 +148,12 @@ impl Lane {
     }
 
     /// What to do now, or when to look again.
-    fn next(&mut self, now: Millis, reach: impl Fn() -> Reach) -> Result<Step, Option<Millis>> {
+    fn next(
+        &mut self,
+        now: Millis,
+        settle: Duration,
+        reach: impl Fn() -> Reach,
+    ) -> Result<Step, Option<Millis>> {
         let over = self.waiting.iter().find_map(|(place, entry)| {
             let end = match entry.command.sent {
                 Some(_) => CommandEnd::Unknown(Doubt::Restarted),
@@ -152,7 +168,7 @@ impl Lane {
         let expiry = self.waiting.values().map(|entry| entry.command.expires).min();
         let due = match reach() {
             Reach::Away => return Err(expiry),
-            Reach::Here { since } => after(since, SETTLE).max(self.not_before),
+            Reach::Here { since } => after(since, settle).max(self.not_before),
         };
         if due > now {
             return Err(expiry.into_iter().chain([due]).min());
@@ -200,7 +216,7 @@ mod tests {
     }
 
     fn queue(entries: &[Entry]) -> Queue {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new();
         queue.take_over(entries.to_vec());
         queue
     }

@@ -16,6 +16,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
 use super::Outbox;
+use super::queue::Queue;
 use crate::admin::tell;
 use crate::domain::{
     CommandOutcome, Fact, FactBody, Millis, PluginName, PolicyRecords, QueuedCommand, Seq, Stamp,
@@ -83,7 +84,8 @@ impl World {
         tokio::spawn(Arc::new(door).serve(listener, stop.clone()));
         let observers = Observers::new(host.clone(), store.clone(), tell);
         let inboxes = Inboxes::new(host.clone(), store.clone());
-        let outbox = Outbox::new(host.clone(), store.clone(), registry.clone(), clock);
+        let mut outbox = Outbox::new(host.clone(), store.clone(), registry.clone(), clock);
+        outbox.queue = Queue::without_settling();
         tokio::spawn(observers.keep(stop.clone()));
         tokio::spawn(inboxes.clone().keep(stop.clone()));
         tokio::spawn(outbox.keep(stop.clone()));
@@ -281,7 +283,7 @@ async fn whenever_the_power_goes_a_command_is_sent_once_at_most_and_ends_once() 
         let happened = world.store.commit(commit).await.is_ok();
         calls += serve(&world).await;
         let failed = disk.has_failed();
-        drop(world.stop);
+        world.stop().await;
         let after = World::start(dir.path(), Arc::new(disk.crash())).await;
         let event_kept = after.store.facts(Seq(0), 1000).unwrap().iter().any(
             |fact| matches!(&fact.fact.body, FactBody::Other { action } if action == "Something"),
