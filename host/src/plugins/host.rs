@@ -16,6 +16,7 @@ use super::compile::Compiler;
 use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
+use super::journal::{Journal, Journals};
 use super::limits::Limits;
 use super::manifest::{Capability, Hook, ObserverSettings};
 use super::plugin::{Plugin, PluginStatus};
@@ -70,6 +71,7 @@ pub struct Host {
     /// One compilation at a time.
     pub(super) compiling: Semaphore,
     table: ArcSwap<Table>,
+    journals: Journals,
     /// Told after every change of the table.
     changed: watch::Sender<()>,
 }
@@ -169,6 +171,7 @@ impl Host {
             loading: Mutex::new(()),
             compiling: Semaphore::new(1),
             table: ArcSwap::default(),
+            journals: Journals::default(),
             changed: watch::Sender::new(()),
         }))
     }
@@ -231,6 +234,16 @@ impl Host {
 
     pub fn plugin(&self, name: &PluginName) -> Option<Arc<Plugin>> {
         self.table.load().plugins.get(name).cloned()
+    }
+
+    /// Where the lines of a plugin go, whether it is in service or not.
+    pub fn journal(&self, name: &PluginName) -> Arc<Journal> {
+        self.journals.of(name)
+    }
+
+    /// `None` if nothing was ever written by a plugin of this name, or about it.
+    pub fn find_journal(&self, name: &PluginName) -> Option<Arc<Journal>> {
+        self.journals.find(name)
     }
 
     /// All plugins in service, by name.

@@ -11,7 +11,9 @@ use super::bindings::plugpoint::plugin::{clock, log, state, stations, tokens, ty
 use super::context::{Context, tidy};
 use super::limits::{KEYS_PER_PAGE, MAX_KEY, MAX_LINE, MAX_LOOKUPS, MAX_VALUE, MAX_WRITES};
 use super::manifest::Capability;
-use crate::domain::{IdToken, Millis, StateRead, StateWrite, StationId, StationRecord};
+use crate::domain::{
+    IdToken, LineLevel, Millis, Speaker, StateRead, StateWrite, StationId, StationRecord,
+};
 
 /// A linker that knows the granted capabilities and nothing else.
 pub(super) fn linker(
@@ -53,7 +55,19 @@ impl log::Host for Context {
             log::Level::Warn => warn!(%plugin, "{line}"),
             log::Level::Error => error!(%plugin, "{line}"),
         }
+        self.log_gate.keep(level.into(), Speaker::Plugin, line);
         Ok(())
+    }
+}
+
+impl From<log::Level> for LineLevel {
+    fn from(level: log::Level) -> Self {
+        match level {
+            log::Level::Debug => Self::Debug,
+            log::Level::Info => Self::Info,
+            log::Level::Warn => Self::Warn,
+            log::Level::Error => Self::Error,
+        }
     }
 }
 

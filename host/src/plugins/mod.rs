@@ -18,6 +18,7 @@ mod host;
 mod imports;
 mod inspect;
 mod instance;
+mod journal;
 mod limits;
 mod load;
 mod manifest;
@@ -31,6 +32,7 @@ pub use compile::{Compiler, compile_component};
 pub use error::{CallError, CompileError, LoadError, StartError};
 pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
+pub use journal::{Journal, KEPT_LINES};
 pub use limits::Limits;
 pub use manifest::{
     AuthorizerSettings, Begin, Capability, Hook, HookSettings, Manifest, ManifestError,

@@ -6,6 +6,7 @@ mod change;
 mod command;
 mod event;
 mod plugin;
+mod plugin_log;
 mod plugin_state;
 mod problem;
 mod scalar;
@@ -23,6 +24,7 @@ pub use plugin::{
     AskedView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView, PluginsPage,
     RunningView, VersionView,
 };
+pub use plugin_log::LogLineView;
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};

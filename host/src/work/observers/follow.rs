@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::batch::{Batch, MAX_EVENTS, gather, removed};
 use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::{Place, Tell};
-use crate::domain::{Effects, Seq, Versioned};
+use crate::domain::{Effects, LineLevel, Seq, Versioned};
 use crate::plugins::{CallError, Event, Plugin};
 use crate::store::{
     Commit, CommitError, Conflict, Expect, Health, ObserverCursor, Store, StoreError, Unstorable,
@@ -248,6 +248,8 @@ impl Follower {
                 let Some(now) = stand else { return FIRST_PAUSE };
                 let seq = tried.first;
                 error!(%plugin, %seq, error = %why, "the observer cannot bear an event, which is SKIPPED");
+                let told = format!("event {seq} is skipped, because it cannot bear it: it {why}");
+                self.plugin.keep(LineLevel::Error, told);
                 let cursor = ObserverCursor {
                     seq: tried.through,
                     skipped: now.cursor.skipped + 1,
