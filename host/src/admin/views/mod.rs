@@ -28,7 +28,7 @@ pub use plugin_log::LogLineView;
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};
-pub use session::{DecisionView, OpinionView, SessionView, SessionsPage, VerdictView};
+pub use session::{DecisionView, LimitsView, OpinionView, SessionView, SessionsPage, VerdictView};
 pub use station::{ConnectorView, PasswordChange, StationChange, StationView, StationsPage};
 pub use token::{TokenChange, TokenView, TokensPage};
 
