@@ -11,8 +11,10 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod dialects;
 mod disk;
 mod full_disk;
+mod hostile;
 mod imports;
 mod independent_client;
 mod kill;

@@ -106,7 +106,8 @@ pub(super) async fn disable(
     let tariffs = desk.admin.rollout.order(OrderedHook::Tariff)?.asked;
     let offered = tariffs.iter().any(|asked| asked.plugin == name);
     let outcome = desk.admin.rollout.disable(name.clone()).await?;
-    let unpriced = offered.then(|| "sessions on its terms get no bill while it is".to_owned());
+    let unpriced =
+        offered.then(|| "sessions on its terms get no price while it is disabled".to_owned());
     let notices: Vec<_> = nobody(&desk)?.into_iter().chain(unpriced).collect();
     let Json(view) = shown(&desk, name, outcome.record)?;
     let notice = (!notices.is_empty()).then(|| notices.join("; "));
@@ -186,6 +187,7 @@ fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView
         summary: status.summary,
         hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
         imports: status.imports.iter().map(|import| import.as_str().to_owned()).collect(),
+        filters: status.filters,
         breaker: status.breaker.to_owned(),
         calls: status.calls,
         took_micros: status.micros,

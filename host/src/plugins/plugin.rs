@@ -12,6 +12,7 @@ use super::bindings::plugpoint::plugin::types::StationParam;
 use super::breaker::{Admission, Breaker};
 use super::context::{Call, begin, tidy};
 use super::error::CallError;
+use super::filters::Filters;
 use super::inspect::Inspection;
 use super::instance::{Blueprint, Instance, Pool};
 use super::limits::{MAX_EVSES, MAX_TEXT};
@@ -56,6 +57,8 @@ pub struct PluginStatus {
     pub settings: String,
     pub hooks: Vec<Hook>,
     pub imports: Vec<Capability>,
+    /// The stations that it is asked about.
+    pub filters: Filters,
     pub authorizer: Option<AuthorizerSettings>,
     /// Since this version came into service, failed ones included.
     pub calls: u64,
@@ -246,6 +249,7 @@ impl Plugin {
             settings: self.version.settings.clone(),
             hooks: self.inspection.hooks.iter().copied().collect(),
             imports: self.inspection.imports.iter().copied().collect(),
+            filters: manifest.filters.clone(),
             authorizer: self.answers(Hook::Authorizer).then(|| manifest.hooks.authorizer.clone()),
             calls: self.figures.calls.load(Ordering::Relaxed),
             micros: self.figures.micros.load(Ordering::Relaxed),

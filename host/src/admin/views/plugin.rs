@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Timestamp;
 use crate::domain::{Digest, OrderedHook, PluginName, PluginVersion, Seq};
+use crate::plugins::Filters;
 
 /// `GET /v1/plugins`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct RunningView {
     pub hooks: Vec<String>,
     /// The capabilities that it was granted.
     pub imports: Vec<String>,
+    /// The stations that it is asked about, as its manifest says; empty lists for all.
+    #[serde(default)]
+    pub filters: Filters,
     /// `closed`: it is asked. `open`: it is not, for a while, because it kept failing. `probing`: one call tries it.
     pub breaker: String,
     /// Failed ones included.

@@ -93,6 +93,7 @@ pub(super) fn details(inspection: &Inspection) -> String {
     row("version", manifest.version.clone());
     row("summary", or_nothing(manifest.summary.as_ref()));
     row("answers", names(inspection.hooks.iter().map(|hook| hook.as_str()).collect()));
+    row("stations", manifest.filters.to_string());
     row("asks for", names(manifest.imports.iter().map(|import| import.as_str()).collect()));
     row("uses", names(inspection.imports.iter().map(|import| import.as_str()).collect()));
     row("settings", if inspection.lifecycle { "yes" } else { "none" }.to_owned());

@@ -6,8 +6,8 @@ use crate::domain::Speaker;
 
 pub(super) fn table(plugins: &[PluginView]) -> String {
     let mut table = Table::new(&[
-        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATE", "CALLS", "FAILURES", "LAG",
-        "SKIPPED", "BEFORE",
+        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATIONS", "STATE", "CALLS",
+        "FAILURES", "LAG", "SKIPPED", "BEFORE",
     ]);
     for plugin in plugins {
         let running = plugin.running.as_ref();
@@ -17,6 +17,7 @@ pub(super) fn table(plugins: &[PluginView]) -> String {
             plugin.digest.short().to_owned(),
             plugin.loaded_at.to_string(),
             or_nothing(running.map(|running| running.hooks.join(", "))),
+            or_nothing(running.map(|running| &running.filters)),
             state(plugin).to_owned(),
             or_nothing(running.map(|running| running.calls)),
             or_nothing(running.map(|running| running.failures.values().sum::<u64>())),
