@@ -108,7 +108,10 @@ impl Server {
         };
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host, Defaults { authorize: silence.clone() })),
+            policies: Arc::new(Policies::new(
+                host.clone(),
+                Defaults { authorize: silence.clone() },
+            )),
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -133,6 +136,7 @@ impl Server {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }

@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::compile::Compiler;
 use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
+use super::instance::IDLE_FOR;
 use super::journal::{Journal, Journals};
 use super::limits::Limits;
 use super::manifest::{Capability, Hook, ObserverSettings};
@@ -249,6 +252,19 @@ impl Host {
     /// All plugins in service, by name.
     pub fn status(&self) -> Vec<PluginStatus> {
         self.table.load_full().plugins.values().map(|plugin| plugin.status()).collect()
+    }
+
+    /// Lets idle instances give their places back, until told to stop.
+    pub async fn retire_idle(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(IDLE_FOR / 4)).await.is_some() {
+            self.retire_idle_at(Instant::now());
+        }
+    }
+
+    pub(super) fn retire_idle_at(&self, now: Instant) {
+        for plugin in self.table.load_full().plugins.values() {
+            plugin.pool.retire_idle(now);
+        }
     }
 
     /// Drops the files of all components but these, which the records name. Returns how many it dropped.

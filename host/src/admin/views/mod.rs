@@ -29,7 +29,9 @@ pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};
 pub use session::{DecisionView, LimitsView, OpinionView, SessionView, SessionsPage, VerdictView};
-pub use station::{ConnectorView, PasswordChange, StationChange, StationView, StationsPage};
+pub use station::{
+    ChargingView, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
+};
 pub use token::{TokenChange, TokenView, TokensPage};
 
 /// How many entries a list has when the caller does not say.
