@@ -144,6 +144,7 @@ impl Server {
         server.tasks.push(tokio::spawn(inboxes.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(outbox.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(timers.keep(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }

@@ -19,6 +19,8 @@ mod imports;
 mod independent_client;
 mod kill;
 mod observe;
+mod operate;
 mod power_cut;
 mod swap;
+mod tail;
 mod tariff;
