@@ -26,7 +26,7 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
 use crate::work::{
-    Ages, FreeSpace, Observers, Presence, Retention, Rollout, RolloutError, observed,
+    Ages, FreeSpace, LateBills, Observers, Presence, Retention, Rollout, RolloutError, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -106,9 +106,13 @@ impl Server {
             DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
             DefaultVerdict::Permit => Verdict::Permit(Default::default()),
         };
+        let changes = host.changes();
+        let policies = Policies::new(host, Defaults { authorize: silence.clone() });
+        let policies = Arc::new(policies);
+        let late_bills = LateBills::new(store.clone(), policies.clone(), wall_clock);
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host, Defaults { authorize: silence.clone() })),
+            policies,
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -133,6 +137,7 @@ impl Server {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }

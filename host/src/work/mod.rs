@@ -1,12 +1,14 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
 mod free_space;
+mod late_bills;
 mod observers;
 mod presence;
 mod retention;
 mod rollout;
 
 pub use free_space::FreeSpace;
+pub use late_bills::LateBills;
 pub use observers::{Observers, Standing, Tell, observed};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};

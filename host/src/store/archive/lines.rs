@@ -19,6 +19,7 @@ use crate::store::pseudonyms::Secret;
 use crate::store::records::{
     self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
     SeenEvent, SeenStart, StationSession, StationTransaction, TokenName, UnloadedPlugin,
+    UnpricedSession,
 };
 use crate::store::value::{self, MAX_VALUE};
 
@@ -119,6 +120,7 @@ tables! {
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
+    UnpricedSession "unpriced-session" => records::<UnpricedSession>();
 }
 
 impl<R> Port for Of<R>
