@@ -54,6 +54,7 @@ pub enum Table {
     Raw = b'R',
     Station = b'S',
     Session = b'T',
+    UnpricedSession = b'P',
     StationSession = b'X',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',

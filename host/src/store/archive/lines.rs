@@ -20,7 +20,7 @@ use crate::store::pseudonyms::Secret;
 use crate::store::records::{
     self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
     SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
-    Unread,
+    UnpricedSession, Unread,
 };
 use crate::store::value::{self, MAX_VALUE};
 
@@ -125,6 +125,7 @@ tables! {
     TokenName "token-name" => records::<TokenName>();
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
+    UnpricedSession "unpriced-session" => records::<UnpricedSession>();
 }
 
 impl<R> Port for Of<R>
