@@ -19,6 +19,8 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use chance::Chance;
 pub use charger::{Charger, Input, Output};
 pub use event::{Event, Report};
 pub use link::{Endpoint, Station};

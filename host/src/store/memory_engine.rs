@@ -65,6 +65,11 @@ impl MemoryEngine {
         );
     }
 
+    /// Whether a sync waits.
+    pub fn holds_sync(&self) -> bool {
+        self.lock().held > 0
+    }
+
     /// How many batches a crash may take away now.
     pub fn unsynced(&self) -> usize {
         self.lock().unsynced.len()
