@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Api, Fleet, Reckoning, Reply, Server, Start, connect, load_bookkeepers, number_from, profile,
+    version_of,
 };
 
 /// Tells how many SIGKILLs there are; a long run wants 100.
@@ -91,6 +92,7 @@ async fn what_was_acknowledged_survives_kills_and_is_there_once_with_its_effects
 fn restless(n: u64, stations: u64) -> Profile {
     let mut profile = profile(&format!("KILL-{n}"), n + 1, &[GOOD, BLOCKED, GOOD]);
     let calm = u32::try_from(stations.div_ceil(SOME)).unwrap();
+    profile.protocol = version_of(n);
     let pace = &mut profile.pace;
     pace.charge = Duration::from_millis(300) * calm..Duration::from_millis(900) * calm;
     pace.pause = Duration::from_millis(50) * calm..Duration::from_millis(300) * calm;

@@ -11,6 +11,7 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod dialects;
 mod disk;
 mod full_disk;
 mod hostile;

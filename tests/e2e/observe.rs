@@ -6,7 +6,7 @@ use std::time::Duration;
 use plugpoint::sim::{Event, Profile, Report};
 use serde_json::Value;
 
-use crate::support::{Fleet, Server, Start, guest, profile};
+use crate::support::{Fleet, Server, Start, guest, profile, version_of};
 
 /// SIGKILLs.
 const ROUNDS: usize = 6;
@@ -60,6 +60,7 @@ async fn an_observer_counts_every_session_once_across_kills_and_a_swap() {
 
 fn restless(n: u64) -> Profile {
     let mut profile = profile(&format!("WATCHED-{n}"), n + 1, &[CARD]);
+    profile.protocol = version_of(n);
     profile.pace.backoff_most = Duration::from_millis(200);
     profile
 }

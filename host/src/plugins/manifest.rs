@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::filters::Filters;
-use crate::domain::{FactKind, PluginName};
+use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -134,6 +134,15 @@ impl Hook {
         [Self::Authorizer, Self::Observer, Self::Tariff]
             .into_iter()
             .find(|hook| hook.as_str() == name)
+    }
+}
+
+impl From<OrderedHook> for Hook {
+    fn from(hook: OrderedHook) -> Self {
+        match hook {
+            OrderedHook::Authorizer => Self::Authorizer,
+            OrderedHook::Tariff => Self::Tariff,
+        }
     }
 }
 

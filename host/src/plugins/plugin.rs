@@ -18,7 +18,7 @@ use super::instance::{Blueprint, Instance, Pool};
 use super::limits::{MAX_EVSES, MAX_TEXT};
 use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
 use crate::domain::{
-    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, Permit, Place, PluginName,
+    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, OrderedHook, Permit, Place, PluginName,
     PluginVersion, Refusal, Verdict,
 };
 
@@ -109,6 +109,15 @@ impl Plugin {
 
     pub(super) fn answers(&self, hook: Hook) -> bool {
         self.inspection.hooks.contains(&hook)
+    }
+
+    /// When it wants to be asked, as its manifest says. Lower numbers come first.
+    pub fn priority(&self, hook: OrderedHook) -> i32 {
+        let hooks = &self.manifest().hooks;
+        match hook {
+            OrderedHook::Authorizer => hooks.authorizer.priority,
+            OrderedHook::Tariff => hooks.tariff.priority,
+        }
     }
 
     /// Asks whether a token may charge. A call that fails has no effects.

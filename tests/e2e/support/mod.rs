@@ -9,10 +9,10 @@ mod socket;
 use std::path::{Path, PathBuf};
 
 pub(crate) use api::Api;
-pub(crate) use fleet::{Fleet, profile};
+pub(crate) use fleet::{Fleet, profile, version_of};
 pub(crate) use reckoning::{Reckoning, load_bookkeepers};
 pub(crate) use server::{Server, Start};
-pub(crate) use socket::{Reply, Socket, connect, handshake, insist};
+pub(crate) use socket::{Reply, Socket, connect, handshake, insist, try_connect};
 
 /// The basic password of every station in the stories.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";

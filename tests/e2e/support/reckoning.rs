@@ -38,6 +38,7 @@ pub(crate) async fn load_bookkeepers(api: &Api) {
 pub(crate) struct Reckoning {
     starts: usize,
     stops: usize,
+    readings: usize,
     cards: usize,
     bills: usize,
     sessions: usize,
@@ -65,6 +66,7 @@ impl Reckoning {
         reckoning.facts = log.facts;
         reckoning.doubled.extend(log.out_of_order.clone());
         reckoning.sessions(fleet, others, &sessions);
+        reckoning.readings(fleet, &sessions, &log);
         reckoning.authorisations(fleet, &log);
         reckoning.log(&sessions, &log);
         reckoning.bills(&sessions, &log);
@@ -106,7 +108,7 @@ impl Reckoning {
             match &report.event {
                 Event::Started { transaction, began, meter_wh, .. } => {
                     self.starts += 1;
-                    let name = (station, transaction.to_string());
+                    let name = (station, transaction.clone());
                     let session = by_name.get(&name).copied().unwrap_or(&Value::Null);
                     if !begun.insert(name) {
                         self.doubled.push(format!("transaction {transaction} was given twice"));
@@ -117,7 +119,7 @@ impl Reckoning {
                 }
                 Event::Stopped { transaction, ended, meter_wh, delivered_wh, .. } => {
                     self.stops += 1;
-                    let name = (station, transaction.to_string());
+                    let name = (station, transaction.clone());
                     let session = by_name.get(&name).copied().unwrap_or(&Value::Null);
                     let kept = session["active"] == false
                         && time(&session["ended"]) == Some(*ended)
@@ -128,8 +130,38 @@ impl Reckoning {
                 _ => {}
             }
         }
+        let missing = others.iter().filter(|name| !by_name.contains_key(*name));
+        self.lost.extend(missing.map(|name| format!("the start of {name:?}")));
+        // A station may give up on a start whose answer was lost.
+        let given_up = fleet.count(|event| matches!(event, Event::GaveUp { .. }));
         let strangers = by_name.iter().filter(|(name, _)| !begun.contains(*name));
+        let strangers = strangers.skip(given_up);
         self.doubled.extend(strangers.map(|(_, session)| format!("nobody started {session}")));
+    }
+
+    /// Readings of 2.0.1 are events, which stations keep until they are answered: as many on record as were. Those of
+    /// 1.6 may be lost with the last half second.
+    fn readings(&mut self, fleet: &Fleet, sessions: &[Value], log: &Log) {
+        let mut answered = HashMap::<Name, usize>::new();
+        for report in &fleet.heard {
+            if let Event::Metered { transaction, .. } = &report.event {
+                let name = (report.station.to_string(), transaction.clone());
+                *answered.entry(name).or_default() += 1;
+            }
+        }
+        let given_up = fleet.count(|event| matches!(event, Event::GaveUp { .. }));
+        for session in sessions.iter().filter(|session| session["protocol"] == "ocpp2.0.1") {
+            let Some(answered) = answered.get(&name_of(session)) else { continue };
+            let id = session["id"].as_u64().unwrap();
+            let recorded = log.updates.get(&id).copied().unwrap_or(0);
+            self.readings += answered;
+            let told = format!("session {id}: {answered} readings answered, {recorded} recorded");
+            if recorded < *answered {
+                self.lost.push(told);
+            } else if recorded > answered + given_up {
+                self.doubled.push(told);
+            }
+        }
     }
 
     /// As many recorded questions as answers that arrived, and no more than could have been asked: each lost
@@ -158,11 +190,12 @@ impl Reckoning {
         }
     }
 
-    /// The log tells the same as the sessions: one start and one end for each of them.
+    /// The log tells the same as the sessions: one start for each of them, and one end for each that has ended.
     fn log(&mut self, sessions: &[Value], log: &Log) {
-        let ids = sessions.iter().map(|session| session["id"].as_u64().unwrap());
-        let ids = ids.collect::<BTreeSet<_>>();
-        for (what, told) in [("start", &log.starts), ("end", &log.ends)] {
+        let id = |session: &Value| session["id"].as_u64().unwrap();
+        let all = sessions.iter().map(id).collect::<BTreeSet<_>>();
+        let ended = sessions.iter().filter(|it| it["active"] == false).map(id).collect();
+        for (what, ids, told) in [("start", all, &log.starts), ("end", ended, &log.ends)] {
             for id in &ids {
                 match told.get(id) {
                     None => self.lost.push(format!("session {id} has no {what} in the log")),
@@ -177,7 +210,8 @@ impl Reckoning {
 
     /// A session on terms has its bill, and the log has the same one, once.
     fn bills(&mut self, sessions: &[Value], log: &Log) {
-        for session in sessions.iter().filter(|session| !session["terms"].is_null()) {
+        let is_due = |it: &&Value| !it["terms"].is_null() && it["active"] == false;
+        for session in sessions.iter().filter(is_due) {
             let id = session["id"].as_u64().unwrap();
             let price = &session["price"];
             let totals = log.bills.get(&id).map(Vec::as_slice).unwrap_or_default();
@@ -245,10 +279,10 @@ impl Reckoning {
 
 impl fmt::Display for Reckoning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { starts, stops, cards, bills, sessions, facts, effects, .. } = self;
+        let Self { starts, stops, readings, cards, bills, sessions, facts, effects, .. } = self;
         write!(
             f,
-            "acknowledged: {starts} starts, {stops} stops, {cards} cards; \
+            "acknowledged: {starts} starts, {stops} stops, {readings} readings, {cards} cards; \
              on record: {sessions} sessions, {bills} bills, {facts} facts, {effects} keys of plugins; \
              lost {}, doubled {}, effects without their fact {}, facts without their effects {}",
             self.lost.len(),
@@ -270,6 +304,8 @@ struct Log {
     /// How many there are, by session.
     starts: BTreeMap<u64, usize>,
     ends: BTreeMap<u64, usize>,
+    /// Events between start and end.
+    updates: HashMap<u64, usize>,
     /// Totals, by session.
     bills: BTreeMap<u64, Vec<Value>>,
     /// By station.
@@ -302,6 +338,9 @@ impl Log {
             ("transaction-started", Some(session)) => {
                 *self.starts.entry(session).or_default() += 1;
                 self.tallies.entry(station.to_owned()).or_default().0 += 1;
+            }
+            ("transaction-updated", Some(session)) => {
+                *self.updates.entry(session).or_default() += 1;
             }
             ("transaction-ended", Some(session)) => {
                 *self.ends.entry(session).or_default() += 1;
