@@ -2,19 +2,23 @@
 //! no station but by its number.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 
-use super::super::super::exchange::Look;
-use super::super::super::lookup::look;
-use super::super::super::machine::Input;
 use crate::domain::{Durability, StationId};
+use crate::station::exchange::Look;
+use crate::station::lookup::look;
+use crate::station::machine::Input;
 use crate::store::{Commit, Health, MemoryEngine, Store};
 
 /// Something that ends in an input of a machine, or that nobody waits for.
 type Work = BoxFuture<'static, Option<Input>>;
+
+/// How often to look whether a commit was answered without a sync.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// What became of a request at once.
 pub(super) enum Outcome {
@@ -82,13 +86,12 @@ impl Disk {
         if !is_synced {
             return Outcome::Done(self.runtime.block_on(work));
         }
-        while !self.engine.holds_sync() {
+        while !self.engine.holds_sync_within(GLANCE) {
             // A conflict, or nothing that is not on the disk already.
             if let Some(input) = (&mut work).now_or_never() {
                 self.engine.release_syncs();
                 return Outcome::Done(input);
             }
-            std::thread::yield_now();
         }
         self.syncing = true;
         self.waiting.push((n, is_synced, work));

@@ -4,39 +4,32 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::super::super::machine::{self, Link, Machine, Manners, Now, Output};
-use super::super::counting;
 use super::disk::{Disk, Outcome};
+use super::network::{NETWORK, read};
 use crate::domain::{Millis, Offer, StationId, TariffSaid};
 use crate::ocpp::Dialect;
 use crate::sim::{self, Chance, Charger, Event, Profile};
+use crate::station::machine::{self, Machine, Manners, Now, Output};
+use crate::station::tests::counting;
 
 /// When the story begins: 2026-01-01T10:00:00Z.
 const EPOCH: u64 = 1_767_261_600_000;
 
 /// How long things take.
-const NETWORK: Range<Duration> = Duration::from_millis(20)..Duration::from_millis(300);
-const SYNC: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(60);
-const POLICY: Range<Duration> = Duration::ZERO..Duration::from_millis(200);
+const SYNC: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(2000);
+const POLICY: Range<Duration> = Duration::ZERO..Duration::from_millis(3000);
 const RESTART: Range<Duration> = Duration::from_secs(1)..Duration::from_secs(60);
 /// From the failure of the store to the end of the server.
 const FAILING: Range<Duration> = Duration::ZERO..Duration::from_millis(300);
-/// From the end of a connection to the server's noticing.
-const NOTICING: Range<Duration> = Duration::ZERO..Duration::from_secs(90);
 /// Between two troubles of the server.
-const PEACE: Range<Duration> = Duration::from_secs(120)..Duration::from_secs(1800);
-
-/// Out of so many messages one is lost, one comes twice, and one is the last of its connection.
-const LOST: u64 = 150;
-const TWICE: u64 = 100;
-const CUT: u64 = 200;
+const PEACE: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(900);
 
 /// Operations of the store until one fails, at most.
 const FAILS_WITHIN: u64 = 60;
 
-enum Happening {
+pub(super) enum Happening {
     /// A charger wants to be woken.
     Wake(usize),
     /// A machine's deadline.
@@ -79,21 +72,21 @@ enum Happening {
 }
 
 /// A station with its end and the server's end of the connection.
-struct Post {
-    id: StationId,
-    dialect: &'static Dialect,
-    charger: Charger,
-    machine: Machine,
+pub(super) struct Post {
+    pub(super) id: StationId,
+    pub(super) dialect: &'static Dialect,
+    pub(super) charger: Charger,
+    pub(super) machine: Machine,
     /// The connection that the station has, and the one that the server has: they need not agree.
-    link: Option<u32>,
-    served: Option<u32>,
+    pub(super) link: Option<u32>,
+    pub(super) served: Option<u32>,
     /// A connection keeps the order of its messages: until when each way is taken.
-    up_until: u64,
-    down_until: u64,
+    pub(super) up_until: u64,
+    pub(super) down_until: u64,
     /// When it is already to be woken, on either side.
-    wake: u64,
-    deadline: u64,
-    done: bool,
+    pub(super) wake: u64,
+    pub(super) deadline: u64,
+    pub(super) done: bool,
 }
 
 /// What happened, for whoever wants to know that anything did.
@@ -114,20 +107,20 @@ pub(super) struct Town {
     pub(super) tally: Tally,
     /// What each station was told.
     pub(super) heard: Vec<(StationId, Event)>,
-    posts: Vec<Post>,
-    chance: Chance,
+    pub(super) posts: Vec<Post>,
+    pub(super) chance: Chance,
     start: Instant,
     /// Milliseconds since the beginning.
-    clock: u64,
+    pub(super) clock: u64,
     agenda: BTreeMap<(u64, u64), Happening>,
     happenings: u64,
-    links: u32,
+    pub(super) links: u32,
     /// The server's starts so far, and whether it runs.
     life: u32,
-    is_up: bool,
+    pub(super) is_up: bool,
     is_dying: bool,
     /// No more troubles.
-    is_calm: bool,
+    pub(super) is_calm: bool,
 }
 
 fn machine(id: &StationId, life: u32) -> Machine {
@@ -137,10 +130,10 @@ fn machine(id: &StationId, life: u32) -> Machine {
 }
 
 impl Town {
-    pub(super) fn new(seed: u64, profiles: Vec<(Profile, &'static Dialect)>) -> Self {
-        let posts = profiles.into_iter().map(|(profile, dialect)| Post {
+    pub(super) fn new(seed: u64, profiles: Vec<Profile>) -> Self {
+        let posts = profiles.into_iter().map(|profile| Post {
             id: profile.id.clone(),
-            dialect,
+            dialect: Dialect::choose(&[profile.protocol.subprotocol().to_owned()], None).unwrap(),
             machine: machine(&profile.id, 0),
             charger: Charger::new(profile, Millis(EPOCH)),
             link: None,
@@ -276,26 +269,7 @@ impl Town {
         self.soon(&RESTART, Happening::ServerStarts);
     }
 
-    fn dialled(&mut self, n: usize) {
-        if !self.is_up {
-            return self.charger(n, sim::Input::Closed { why: "refused".to_owned() });
-        }
-        self.links += 1;
-        let post = &mut self.posts[n];
-        (post.link, post.served) = (Some(self.links), Some(self.links));
-        let link = Link { dialect: post.dialect, peer: "10.0.0.1:5000".to_owned() };
-        self.machine(n, machine::Input::Linked(link));
-        self.charger(n, sim::Input::Opened);
-    }
-
-    /// The station's end of a connection is gone. The server may take its time to notice.
-    fn hang_up(&mut self, n: usize, why: &str) {
-        let Some(link) = self.posts[n].link.take() else { return };
-        self.soon(&NOTICING, Happening::Noticed { n, link });
-        self.charger(n, sim::Input::Closed { why: why.to_owned() });
-    }
-
-    fn charger(&mut self, n: usize, input: sim::Input) {
+    pub(super) fn charger(&mut self, n: usize, input: sim::Input) {
         let mut outputs = Vec::new();
         let now = self.now().wall;
         self.posts[n].charger.handle(now, input, &mut outputs);
@@ -332,7 +306,7 @@ impl Town {
         self.heard.push((self.posts[n].id.clone(), event));
     }
 
-    fn machine(&mut self, n: usize, input: machine::Input) {
+    pub(super) fn machine(&mut self, n: usize, input: machine::Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let now = self.now();
@@ -403,74 +377,22 @@ impl Town {
         }
     }
 
-    fn to_server(&mut self, n: usize, text: String) {
-        let Some(link) = self.posts[n].link else { return };
-        let at = (self.clock + millis(self.chance.within(&NETWORK))).max(self.posts[n].up_until);
-        self.posts[n].up_until = at;
-        for text in self.copies(n, text) {
-            self.at(at, Happening::ToServer { n, link, text });
-        }
-    }
-
-    fn to_station(&mut self, n: usize, text: String) {
-        let Some(link) = self.posts[n].served else { return };
-        let at = (self.clock + millis(self.chance.within(&NETWORK))).max(self.posts[n].down_until);
-        self.posts[n].down_until = at;
-        for text in self.copies(n, text) {
-            self.at(at, Happening::ToStation { n, link, text });
-        }
-    }
-
-    /// What the network makes of a message: mostly one.
-    fn copies(&mut self, n: usize, text: String) -> Vec<String> {
-        self.tally.messages += 1;
-        if self.is_calm {
-            return vec![text];
-        }
-        if let Some(link) = self.posts[n].link.filter(|_| self.chance.below(CUT) == 0) {
-            self.soon(&NETWORK, Happening::Cut { n, link });
-        }
-        if self.chance.below(LOST) == 0 {
-            self.tally.lost += 1;
-            return Vec::new();
-        }
-        if self.chance.below(TWICE) == 0 {
-            self.tally.twice += 1;
-            return vec![text.clone(), text];
-        }
-        vec![text]
-    }
-
     fn now(&self) -> Now {
         let steady = self.start + Duration::from_millis(self.clock);
         Now { wall: Millis(EPOCH + self.clock), steady }
     }
 
-    fn soon(&mut self, within: &Range<Duration>, happening: Happening) {
+    pub(super) fn soon(&mut self, within: &Range<Duration>, happening: Happening) {
         let at = self.clock + millis(self.chance.within(within));
         self.at(at, happening);
     }
 
-    fn at(&mut self, at: u64, happening: Happening) {
+    pub(super) fn at(&mut self, at: u64, happening: Happening) {
         self.happenings += 1;
         self.agenda.insert((at, self.happenings), happening);
     }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap()
-}
-
-/// What the server said, as the station's socket would hand it on.
-fn read(text: &str) -> sim::Input {
-    let mut parts: Vec<Value> = serde_json::from_str(text).unwrap();
-    let mut next = |n: usize| parts[n].take();
-    let word = |value: Value| value.as_str().unwrap().to_owned();
-    let kind = next(0).as_u64();
-    let id = word(next(1));
-    match kind {
-        Some(2) => sim::Input::Call { id, action: word(next(2)), payload: next(3) },
-        Some(3) => sim::Input::Answer { id, payload: next(2) },
-        _ => sim::Input::Error { id, code: word(next(2)), description: word(next(3)) },
-    }
 }
