@@ -26,6 +26,7 @@ mod sled_engine;
 mod space;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod value;
 mod witness;
 

@@ -22,6 +22,7 @@ use crate::store::records::{
     SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
     UnpricedSession, Unread,
 };
+use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
 
 /// A line between the first and the last.
@@ -113,6 +114,8 @@ tables! {
     PluginOrder "plugin-order" => records::<PluginOrder>();
     PluginState "plugin-state" => Way::Records(&State);
     Raw "raw" => Way::WithItsFact;
+    RawBlock "raw-block" => Way::WithItsFact;
+    RawReadings "raw-readings" => Way::WithItsFact;
     Secret "secret" => records::<Secret>();
     SeenEvent "seen-event" => records::<SeenEvent>();
     SeenStart "seen-start" => records::<SeenStart>();
@@ -200,7 +203,8 @@ fn fact(said: Line) -> Result<(Entry, Line), String> {
         return Err(format!("it is longer than the {MAX_RAW} bytes that are kept"));
     }
     let again = fact_line(&said.table, &logged, said.raw.clone()).map_err(told)?;
-    Ok((Entry::Fact(logged.seq, NewFact { value, raw: said.raw }), again))
+    let is_reading = Kept::MeterValues.takes(&logged.fact.body);
+    Ok((Entry::Fact(logged.seq, NewFact { value, raw: said.raw, is_reading }), again))
 }
 
 fn line(
