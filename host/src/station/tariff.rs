@@ -34,7 +34,8 @@ impl Plan {
         expect: Expect,
         received: Millis,
     ) -> Self {
-        let draft = Draft { commit, session, expect, received, is_refused: false };
+        let draft =
+            Draft { commit, session, expect, received, is_refused: false, is_priced: false };
         Self::Session(Box::new(draft))
     }
 }
@@ -48,6 +49,8 @@ pub(super) struct Draft {
     received: Millis,
     /// The tariffs did not give what they were asked for: they are not asked again for this call.
     is_refused: bool,
+    /// This call has given the session a new price.
+    pub(super) is_priced: bool,
 }
 
 impl Draft {
@@ -101,6 +104,7 @@ impl Draft {
                     self.session.unpriced = None;
                 }
                 let at = self.received;
+                self.is_priced = true;
                 self.session.bill = Some(Priced { bill, version, at, energy, closed });
             }
             TariffSaid::Priced(Err(why)) => {

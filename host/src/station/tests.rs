@@ -1,5 +1,6 @@
 //! Conversations with one station: wire in, wire out, over a real store on a memory engine. Time is a number.
 
+mod display;
 mod tariff;
 
 mod second_family;
