@@ -14,6 +14,7 @@ mod bad_input;
 mod dialects;
 mod disk;
 mod full_disk;
+mod hostile;
 mod imports;
 mod independent_client;
 mod kill;

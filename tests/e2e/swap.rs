@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use plugpoint::domain::Millis;
-use plugpoint::sim::{Event, Profile, Report};
+use plugpoint::sim::{Event, Profile, Protocol, Report};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Fleet, Server, Start, guest, profile};
+use crate::support::{Api, Fleet, Server, Start, guest, profile, version_of};
 
 const STATIONS: u64 = 50;
 
@@ -71,6 +71,7 @@ async fn a_policy_is_swapped_broken_and_rolled_back_while_fifty_stations_charge(
 fn calm(n: u64) -> Profile {
     let cards: &[&str] = if n < REMOTE_ONLY { &[] } else { &[CARD] };
     let mut profile = profile(&format!("SWAP-{n}"), n + 1, cards);
+    profile.protocol = version_of(n);
     profile.pace.charge = Duration::from_millis(400)..Duration::from_millis(1200);
     profile.pace.pause = Duration::from_millis(50)..Duration::from_millis(300);
     profile.pace.meter = Duration::from_millis(250);
@@ -91,9 +92,19 @@ async fn swap(fleet: &mut Fleet, change: impl Future<Output = Value>) {
 
 async fn remote_starts(api: &Api) {
     for n in 0..REMOTE_ONLY {
-        let order = json!({ "idTag": CARD, "connectorId": 1 });
-        let (status, answer) =
-            api.command(&format!("SWAP-{n}"), "RemoteStartTransaction", order).await;
+        let (action, order) = match version_of(n) {
+            Protocol::Ocpp16 => {
+                ("RemoteStartTransaction", json!({ "idTag": CARD, "connectorId": 1 }))
+            }
+            Protocol::Ocpp201 => {
+                let token = json!({ "idToken": CARD, "type": "ISO14443" });
+                (
+                    "RequestStartTransaction",
+                    json!({ "idToken": token, "evseId": 1, "remoteStartId": n }),
+                )
+            }
+        };
+        let (status, answer) = api.command(&format!("SWAP-{n}"), action, order).await;
         assert_eq!(status.as_u16(), 200, "{answer}");
     }
 }

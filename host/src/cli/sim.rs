@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::output::Output;
 use super::tally::{Tally, kilo, the_end};
 use crate::domain::{IdToken, StationId};
-use crate::sim::{Endpoint, Event, Pace, Profile, Report, Station};
+use crate::sim::{Endpoint, Event, Pace, Profile, Protocol, Report, Station};
 
 /// Reports that may wait to be shown.
 const REPORTS: usize = 1024;
@@ -108,6 +108,7 @@ fn profile(args: &SimArgs, n: u32) -> anyhow::Result<Profile> {
     let powerful = n.is_multiple_of(2);
     Ok(Profile {
         id,
+        protocol: Protocol::Ocpp16,
         password: args.password.clone(),
         vendor: "Plugpoint".to_owned(),
         model: if powerful { "Simulated 22" } else { "Simulated 11" }.to_owned(),
@@ -155,6 +156,7 @@ fn line(report: &Report) -> Option<String> {
                 "connector {connector}: transaction {transaction} ended with {energy} kWh ({reason}{late})"
             )
         }
+        Event::CostShown { transaction, cost } => format!("shows for {transaction}: {cost}"),
         Event::Commanded { action, answer } => format!("was asked to {action}: {answer}"),
     };
     Some(format!("{} {:<12} {what}", report.at.to_utc().format("%H:%M:%S%.3f"), report.station))

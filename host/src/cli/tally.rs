@@ -78,6 +78,7 @@ impl Tally {
             | Event::Booted { .. }
             | Event::CardAccepted { .. }
             | Event::Metered { .. }
+            | Event::CostShown { .. }
             | Event::Commanded { .. } => {}
         }
     }

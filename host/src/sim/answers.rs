@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Event;
-use super::backlog::Body;
 use super::bay::Doing;
 use super::charger::{Boot, Charger, OpenCall, Output};
+use super::message::{Body, ChargeNo, Ending, Reply};
+use super::{Event, v16};
 use crate::domain::{IdToken, Millis};
 
 /// Between two boots when the server answers `Pending` or `Rejected` without an interval.
@@ -23,57 +23,82 @@ impl Charger {
     ) {
         let OpenCall { message, since, .. } = open;
         let took = now.since(since);
-        out.push(Output::Report(Event::Answered { action: message.body.action(), took }));
+        out.push(Output::Report(Event::Answered { action: self.action(&message.body), took }));
         let replayed = message.replayed(self.connection);
-        let status = answer.pointer("/idTagInfo/status").and_then(Value::as_str).unwrap_or("");
-        match message.body {
-            Body::Boot => self.boot_answered(now, answer, out),
-            Body::Heartbeat | Body::Status { .. } => {}
-            Body::Authorize { connector, card } => {
+        match ((self.wire().reply)(&message.body, answer), message.body) {
+            (Reply::Boot { status, interval }, _) => {
+                self.boot_answered(now, status, interval, out);
+            }
+            (Reply::Card { status }, Body::Authorize { connector, card }) => {
                 self.card_answered(now, connector, card, status, out);
             }
-            Body::Start { connector, charge, card, meter_wh, at } => {
-                let transaction = answer.get("transactionId").and_then(Value::as_i64).unwrap_or(0);
-                let accepted = status == "Accepted";
-                self.transactions.insert(charge, transaction);
+            (
+                Reply::Started { transaction, accepted },
+                Body::Start { connector, charge, card, meter_wh, at, .. },
+            ) => {
+                if let Some(transaction) = transaction {
+                    self.transactions.insert(charge, transaction);
+                }
                 out.push(Output::Report(Event::Started {
                     connector,
                     card,
-                    transaction,
+                    transaction: self.transaction(charge),
                     began: at,
                     meter_wh,
                     accepted,
                     replayed,
                 }));
-                // `StopTransactionOnInvalidId`: no leave to charge, no power.
+                // No leave to charge, no power.
                 if !accepted && let Some(n) = self.bay_of(charge) {
-                    self.stop(now, n, "DeAuthorized");
+                    self.stop(now, n, Ending::Refused);
                 }
             }
-            Body::Meter { connector, charge, meter_wh, delivered_wh, .. } => {
-                let transaction = self.transactions.get(&charge).copied().unwrap_or(-1);
+            (Reply::Noted { cost }, body) => self.noted(body, cost, replayed, out),
+            // A reply is read for its message: there are no other pairs.
+            (Reply::Card { .. } | Reply::Started { .. }, _) => {}
+        }
+    }
+
+    fn noted(&mut self, body: Body, cost: Option<String>, replayed: bool, out: &mut Vec<Output>) {
+        let Some(charge) = body.charge() else { return };
+        let transaction = self.transaction(charge);
+        if let Some(cost) = cost {
+            let transaction = transaction.clone();
+            out.push(Output::Report(Event::CostShown { transaction, cost }));
+        }
+        match body {
+            Body::Meter { connector, meter_wh, delivered_wh, .. } => {
                 let metered = Event::Metered { connector, transaction, meter_wh, delivered_wh };
                 out.push(Output::Report(metered));
             }
-            Body::Stop { connector, charge, meter_wh, delivered_wh, reason, at, .. } => {
-                let transaction = self.transactions.remove(&charge).unwrap_or(-1);
+            Body::Stop { connector, meter_wh, delivered_wh, why, at, .. } => {
+                self.transactions.remove(&charge);
                 out.push(Output::Report(Event::Stopped {
                     connector,
                     transaction,
                     ended: at,
                     meter_wh,
                     delivered_wh,
-                    reason,
+                    reason: v16::reason(why),
                     replayed,
                 }));
             }
+            _ => {}
         }
     }
 
-    fn boot_answered(&mut self, now: Millis, answer: &Value, out: &mut Vec<Output>) {
-        let status = answer.get("status").and_then(Value::as_str).unwrap_or("").to_owned();
-        let seconds = answer.get("interval").and_then(Value::as_u64).unwrap_or(0);
-        let interval = Duration::from_secs(seconds);
+    /// A charge's name on the wire, for listeners.
+    fn transaction(&self, charge: ChargeNo) -> String {
+        self.transactions.get(&charge).cloned().unwrap_or_default()
+    }
+
+    fn boot_answered(
+        &mut self,
+        now: Millis,
+        status: String,
+        interval: Duration,
+        out: &mut Vec<Output>,
+    ) {
         if status == "Accepted" {
             self.boot = Boot::Accepted;
             if !interval.is_zero() {
@@ -93,21 +118,22 @@ impl Charger {
         now: Millis,
         connector: u32,
         card: IdToken,
-        status: &str,
+        status: String,
         out: &mut Vec<Output>,
     ) {
         let Some(n) = self.bay_at(connector) else { return };
         if status == "Accepted" {
             out.push(Output::Report(Event::CardAccepted { connector, card: card.clone() }));
-            if !self.winding_down && matches!(self.bays[n].doing, Doing::Asking) {
-                self.start(now, n, card);
+            if !self.winding_down
+                && let Doing::Asking { order } = self.bays[n].doing
+            {
+                self.start(now, n, card, order);
                 return;
             }
         } else {
-            let status = status.to_owned();
             out.push(Output::Report(Event::CardRefused { connector, card, status }));
         }
-        if matches!(self.bays[n].doing, Doing::Asking) {
+        if matches!(self.bays[n].doing, Doing::Asking { .. }) {
             self.next_driver(now, n);
             self.tell_status(now, n);
         }
@@ -121,7 +147,7 @@ impl Charger {
         description: String,
         out: &mut Vec<Output>,
     ) {
-        let action = open.message.body.action();
+        let action = self.action(&open.message.body);
         out.push(Output::Report(Event::CallError { action, code, description }));
         self.give_up_question(now, &open.message.body);
         match open.message.body {
@@ -136,20 +162,21 @@ impl Charger {
 
     /// The server will not have a message of a transaction. Without a start there is no transaction to speak of.
     fn give_up(&mut self, now: Millis, body: Body, out: &mut Vec<Output>) {
-        out.push(Output::Report(Event::GaveUp { action: body.action() }));
+        out.push(Output::Report(Event::GaveUp { action: self.action(&body) }));
         let Body::Start { charge, .. } = body else { return };
         if let Some(n) = self.bay_of(charge) {
             self.next_driver(now, n);
             self.tell_status(now, n);
         }
         self.backlog.forget(charge);
+        self.transactions.remove(&charge);
     }
 
     /// An Authorize without an answer: the driver goes away.
     pub(super) fn give_up_question(&mut self, now: Millis, body: &Body) {
         if let Body::Authorize { connector, .. } = body
             && let Some(n) = self.bay_at(*connector)
-            && matches!(self.bays[n].doing, Doing::Asking)
+            && matches!(self.bays[n].doing, Doing::Asking { .. })
         {
             self.next_driver(now, n);
         }

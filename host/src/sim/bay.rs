@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::backlog::ChargeNo;
+use super::message::ChargeNo;
 use crate::domain::{IdToken, Millis};
 
 /// What a connector is doing.
@@ -12,8 +12,10 @@ pub(super) enum Doing {
     Waiting {
         until: Millis,
     },
-    /// A card was shown and the server was asked.
-    Asking,
+    /// A card was shown and the server was asked; perhaps because it had ordered it.
+    Asking {
+        order: Option<i64>,
+    },
     Charging(Charge),
     /// Taken out of service by the operator.
     Closed,
@@ -28,6 +30,17 @@ pub(super) struct Charge {
     pub(super) ends: Millis,
     pub(super) meter_start_wh: u64,
     pub(super) next_reading: Millis,
+    /// Messages of this charge so far: the next one's number.
+    pub(super) messages: u32,
+}
+
+/// What a connector is like, seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Free,
+    Preparing,
+    Charging,
+    Closed,
 }
 
 #[derive(Debug, Clone)]
@@ -47,18 +60,24 @@ impl Bay {
         Self { connector, doing, register_wh, closing: false }
     }
 
-    /// The status in OCPP's words.
-    pub(super) const fn status(&self) -> &'static str {
+    pub(super) const fn condition(&self) -> Condition {
         match self.doing {
-            Doing::Waiting { .. } => "Available",
-            Doing::Asking => "Preparing",
-            Doing::Charging(_) => "Charging",
-            Doing::Closed => "Unavailable",
+            Doing::Waiting { .. } => Condition::Free,
+            Doing::Asking { .. } => Condition::Preparing,
+            Doing::Charging(_) => Condition::Charging,
+            Doing::Closed => Condition::Closed,
         }
     }
 
     pub(super) const fn charge(&self) -> Option<&Charge> {
         match &self.doing {
+            Doing::Charging(charge) => Some(charge),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn charge_mut(&mut self) -> Option<&mut Charge> {
+        match &mut self.doing {
             Doing::Charging(charge) => Some(charge),
             _ => None,
         }
@@ -73,12 +92,18 @@ impl Bay {
         match &self.doing {
             Doing::Waiting { until } => Some(*until),
             Doing::Charging(charge) => Some(charge.ends.min(charge.next_reading)),
-            Doing::Asking | Doing::Closed => None,
+            Doing::Asking { .. } | Doing::Closed => None,
         }
     }
 }
 
 impl Charge {
+    pub(super) const fn next_number(&mut self) -> u32 {
+        let number = self.messages;
+        self.messages += 1;
+        number
+    }
+
     /// What has flowed by `now`, in watt-hours.
     pub(super) fn delivered_wh(&self, now: Millis, power_w: u32, speed: u32) -> u64 {
         const MS_PER_HOUR: u128 = 3_600_000;

@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::backlog::{Backlog, Body, ChargeNo, Message};
-use super::bay::{Bay, Charge, Doing};
+use super::backlog::{Backlog, Message, OFFLINE};
+use super::bay::{Bay, Doing};
 use super::chance::Chance;
-use super::commands::Settings;
+use super::message::{Body, ChargeNo, Ending, Writing};
+use super::settings::Settings;
+use super::wire::Wire;
 use super::{Event, Profile};
-use crate::domain::{IdToken, Millis};
+use crate::domain::Millis;
 
 /// Until the server has said how often.
 const HEARTBEAT_AT_FIRST: Duration = Duration::from_secs(300);
@@ -103,10 +105,13 @@ pub struct Charger {
     /// Dials without success since the last connection.
     failures: u32,
     pub(super) heartbeat_at: Option<Millis>,
-    /// The server's ids of charges that still have something to say.
-    pub(super) transactions: BTreeMap<ChargeNo, i64>,
-    charges: ChargeNo,
-    next_card: usize,
+    /// The names of charges that still have something to say.
+    pub(super) transactions: BTreeMap<ChargeNo, String>,
+    pub(super) charges: ChargeNo,
+    pub(super) next_card: usize,
+    power_on: Millis,
+    /// To be done when nobody charges any more.
+    pub(super) reset_due: bool,
     pub(super) winding_down: bool,
     done: bool,
 }
@@ -120,7 +125,11 @@ impl Charger {
         let dial_at = now + chance.within(&(Duration::ZERO..profile.pace.backoff));
         let next_card = usize::try_from(chance.below(profile.cards.len() as u64)).unwrap_or(0);
         Self {
-            settings: Settings::new(profile.connectors, HEARTBEAT_AT_FIRST),
+            settings: Settings::new(
+                profile.protocol.wire().settings,
+                profile.connectors,
+                HEARTBEAT_AT_FIRST,
+            ),
             profile,
             bays,
             chance,
@@ -135,6 +144,8 @@ impl Charger {
             transactions: BTreeMap::new(),
             charges: 0,
             next_card,
+            power_on: now,
+            reset_due: false,
             winding_down: false,
             done: false,
         }
@@ -179,6 +190,10 @@ impl Charger {
             Input::WindDown => self.wind_down(now),
         }
         self.pass_time(now, out);
+        if self.reset_due && self.is_up() && self.has_said_everything() {
+            self.reset_due = false;
+            self.reboot(now, out);
+        }
         self.send_next(now, out);
         if self.winding_down && !self.done && self.has_said_everything() {
             self.done = true;
@@ -197,13 +212,33 @@ impl Charger {
     /// A running charge goes on whatever happens; a new one needs a server to ask.
     fn may_act(&self, bay: &Bay) -> bool {
         bay.charge().is_some()
-            || (self.is_ready() && !self.winding_down && !self.profile.cards.is_empty())
+            || (self.is_ready()
+                && !self.winding_down
+                && !self.reset_due
+                && !self.profile.cards.is_empty())
+    }
+
+    pub(super) const fn wire(&self) -> &'static Wire {
+        self.profile.protocol.wire()
+    }
+
+    pub(super) fn action(&self, body: &Body) -> &'static str {
+        (self.wire().action)(body)
+    }
+
+    /// The name that the station gives a new charge, if that is the station's to give.
+    pub(super) fn name_charge(&mut self, charge: ChargeNo) {
+        if let Some(name) = (self.wire().name)(self.power_on, charge) {
+            self.transactions.insert(charge, name);
+        }
+    }
+
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.backlog.is_empty() && self.open.is_none()
     }
 
     fn has_said_everything(&self) -> bool {
-        self.backlog.is_empty()
-            && self.open.is_none()
-            && self.bays.iter().all(|bay| bay.charge().is_none())
+        self.has_nothing_to_say() && self.bays.iter().all(|bay| bay.charge().is_none())
     }
 
     fn opened(&mut self, now: Millis, out: &mut Vec<Output>) {
@@ -233,7 +268,7 @@ impl Charger {
         }
         self.backlog.cut();
         for n in 0..self.bays.len() {
-            if matches!(self.bays[n].doing, Doing::Asking) {
+            if matches!(self.bays[n].doing, Doing::Asking { .. }) {
                 self.next_driver(now, n);
             }
         }
@@ -252,7 +287,7 @@ impl Charger {
             out.push(Output::Dial);
         }
         if let Some(open) = self.open.take_if(|open| open.since + self.profile.pace.answer <= now) {
-            out.push(Output::Report(Event::Unanswered { action: open.message.body.action() }));
+            out.push(Output::Report(Event::Unanswered { action: self.action(&open.message.body) }));
             if matches!(open.message.body, Body::Boot) {
                 self.boot = Boot::Due(now);
             }
@@ -270,23 +305,6 @@ impl Charger {
         }
     }
 
-    fn pass_time_at(&mut self, now: Millis, n: usize) {
-        match &mut self.bays[n].doing {
-            Doing::Waiting { until } if *until <= now => {
-                if let Some(card) = self.profile.cards.get(self.next_card).cloned() {
-                    self.next_card = (self.next_card + 1) % self.profile.cards.len();
-                    self.ask(now, n, card);
-                }
-            }
-            Doing::Charging(charge) if charge.ends <= now => self.stop(now, n, "EVDisconnected"),
-            Doing::Charging(charge) if charge.next_reading <= now => {
-                charge.next_reading = now + self.profile.pace.meter;
-                self.read_meter(now, n);
-            }
-            _ => {}
-        }
-    }
-
     fn send_next(&mut self, now: Millis, out: &mut Vec<Output>) {
         if !self.is_up() || self.open.is_some() {
             return;
@@ -300,20 +318,18 @@ impl Charger {
             Boot::Due(_) | Boot::Sent => return,
         }
         let Some(mut message) = self.backlog.pop() else { return };
-        let transaction = match message.body.names_charge() {
-            Some(charge) => self.transactions.get(&charge).copied().unwrap_or(-1),
-            None => 0,
+        let transaction = message.body.charge().and_then(|charge| self.transactions.get(&charge));
+        let writing = Writing {
+            vendor: &self.profile.vendor,
+            model: &self.profile.model,
+            serial: self.profile.id.as_str(),
+            transaction: transaction.map(String::as_str),
+            offline: message.is_offline(),
         };
-        let payload = match message.body {
-            Body::Boot => json!({
-                "chargePointVendor": self.profile.vendor, "chargePointModel": self.profile.model,
-                "chargePointSerialNumber": self.profile.id.as_str(), "firmwareVersion": "1.0.0",
-            }),
-            _ => message.body.payload(transaction),
-        };
+        let payload = (self.wire().payload)(&message.body, &writing);
         self.calls += 1;
         let id = format!("{:x}-{}", self.profile.seed, self.calls);
-        let action = message.body.action();
+        let action = self.action(&message.body);
         message.sent += 1;
         out.push(Output::Call { id: id.clone(), action, payload });
         self.open = Some(OpenCall { id, message, since: now });
@@ -326,7 +342,7 @@ impl Charger {
     fn wind_down(&mut self, now: Millis) {
         self.winding_down = true;
         for n in 0..self.bays.len() {
-            self.stop(now, n, "Local");
+            self.stop(now, n, Ending::Local);
         }
     }
 
@@ -335,90 +351,8 @@ impl Charger {
         if self.is_up() {
             self.backlog.push(body, self.connection);
         } else if body.survives() {
-            self.backlog.push(body, 0);
+            self.backlog.push(body, OFFLINE);
         }
-    }
-
-    pub(super) fn ask(&mut self, now: Millis, n: usize, card: IdToken) {
-        let connector = self.bays[n].connector;
-        self.bays[n].doing = Doing::Asking;
-        self.tell_status(now, n);
-        self.say(Body::Authorize { connector, card });
-    }
-
-    pub(super) fn start(&mut self, now: Millis, n: usize, card: IdToken) {
-        self.charges += 1;
-        let charge = self.charges;
-        let ends = now + self.chance.within(&self.profile.pace.charge);
-        let bay = &mut self.bays[n];
-        let (connector, meter_wh) = (bay.connector, bay.register_wh);
-        bay.doing = Doing::Charging(Charge {
-            no: charge,
-            card: card.clone(),
-            began: now,
-            ends,
-            meter_start_wh: meter_wh,
-            next_reading: now + self.profile.pace.meter,
-        });
-        self.say(Body::Start { connector, charge, card, meter_wh, at: now });
-        self.tell_status(now, n);
-    }
-
-    pub(super) fn read_meter(&mut self, now: Millis, n: usize) {
-        let power_w = self.profile.power_w;
-        let connector = self.bays[n].connector;
-        let Some(charge) = self.bays[n].charge() else { return };
-        let delivered_wh = charge.delivered_wh(now, power_w, self.profile.pace.speed);
-        let meter_wh = charge.meter_start_wh + delivered_wh;
-        let charge = charge.no;
-        self.say(Body::Meter { connector, charge, meter_wh, delivered_wh, power_w, at: now });
-    }
-
-    /// Ends the connector's charge; nothing happens when there is none.
-    pub(super) fn stop(&mut self, now: Millis, n: usize, reason: &'static str) {
-        let Some(Charge { no, card, .. }) = self.bays[n].charge().cloned() else { return };
-        let delivered_wh = self.bays[n].charge().map_or(0, |charge| {
-            charge.delivered_wh(now, self.profile.power_w, self.profile.pace.speed)
-        });
-        let bay = &mut self.bays[n];
-        bay.register_wh += delivered_wh;
-        let (connector, meter_wh) = (bay.connector, bay.register_wh);
-        let body =
-            Body::Stop { connector, charge: no, card, meter_wh, delivered_wh, reason, at: now };
-        self.say(body);
-        self.next_driver(now, n);
-        self.tell_status(now, n);
-    }
-
-    /// The connector is free again, or closed if it was to be.
-    pub(super) fn next_driver(&mut self, now: Millis, n: usize) {
-        let pause = self.chance.within(&self.profile.pace.pause);
-        let bay = &mut self.bays[n];
-        bay.doing = if bay.closing { Doing::Closed } else { Doing::Waiting { until: now + pause } };
-    }
-
-    pub(super) fn tell_status(&mut self, now: Millis, n: usize) {
-        let (connector, status) = (self.bays[n].connector, self.bays[n].status());
-        self.say(Body::Status { connector, status, at: now });
-    }
-
-    pub(super) fn tell_all_statuses(&mut self, now: Millis) {
-        (0..self.bays.len()).for_each(|n| self.tell_status(now, n));
-    }
-
-    pub(super) fn bay_at(&self, connector: u32) -> Option<usize> {
-        self.bays.iter().position(|bay| bay.connector == connector)
-    }
-
-    pub(super) fn bay_of(&self, charge: ChargeNo) -> Option<usize> {
-        self.bays.iter().position(|bay| bay.charge().is_some_and(|c| c.no == charge))
-    }
-
-    pub(super) fn bay_of_transaction(&self, transaction: i64) -> Option<usize> {
-        self.bays.iter().position(|bay| {
-            let charge = bay.charge().map(|charge| charge.no);
-            charge.is_some_and(|no| self.transactions.get(&no) == Some(&transaction))
-        })
     }
 
     /// Boots again over a new connection; what runs has been stopped before.

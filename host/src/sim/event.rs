@@ -56,11 +56,12 @@ pub enum Event {
         card: IdToken,
         status: String,
     },
-    /// A StartTransaction was acknowledged.
+    /// The start of a charge was acknowledged.
     Started {
         connector: u32,
         card: IdToken,
-        transaction: i64,
+        /// The charge's name on the wire: the server's number on 1.6, the station's own text on 2.0.1.
+        transaction: String,
         /// The station's time of the start, as it was sent.
         began: Millis,
         meter_wh: u64,
@@ -70,20 +71,26 @@ pub enum Event {
     /// A meter reading was acknowledged.
     Metered {
         connector: u32,
-        transaction: i64,
+        transaction: String,
         meter_wh: u64,
         delivered_wh: u64,
     },
-    /// A StopTransaction was acknowledged.
+    /// The end of a charge was acknowledged.
     Stopped {
         connector: u32,
-        transaction: i64,
+        transaction: String,
         /// The station's time of the stop, as it was sent.
         ended: Millis,
         meter_wh: u64,
         delivered_wh: u64,
+        /// In the words of OCPP 1.6.
         reason: &'static str,
         replayed: bool,
+    },
+    /// The server said what a charge costs, so far or in all; in its words.
+    CostShown {
+        transaction: String,
+        cost: String,
     },
     /// The server called, and this is how the station answered in one word.
     Commanded {

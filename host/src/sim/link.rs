@@ -30,8 +30,6 @@ const READ_BUFFER: usize = 4 << 10;
 /// Orders that may wait for one station.
 const ORDERS: usize = 4;
 
-const SUBPROTOCOL: &str = "ocpp1.6";
-
 /// What a station id needs in a path.
 const PATH_SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -218,8 +216,9 @@ impl Life {
     async fn dial(&self) -> Result<Socket, String> {
         let connecting = async {
             let mut request = self.endpoint.of(&self.profile.id).into_client_request()?;
+            let subprotocol = self.profile.protocol.subprotocol();
             let headers = request.headers_mut();
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
             if let Some(password) = &self.profile.password {
                 let pair = format!("{}:{password}", self.profile.id);
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);

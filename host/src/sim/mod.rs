@@ -1,8 +1,8 @@
-//! Simulated OCPP 1.6J stations: the demo, the tests and the load all use these. Knows nothing of the server beyond the wire.
+//! Simulated stations of OCPP 1.6 and 2.0.1: the demo, the tests and the load all use these. Knows nothing of the server beyond the wire.
 //!
 //! [`Charger`] is the station without its socket: inputs and the time go in, outputs come out, and chance is seeded, so
 //! that a test can run an hour of charging in a millisecond. [`Station`] is the same charger on a real connection.
-//! What a station lives through is told as [`Report`]s.
+//! What a station lives through is told as [`Report`]s. What the versions of OCPP differ in is in `v16` and `v201`.
 //!
 //! One thing is not as in the field: the energy register runs [`Pace::speed`] times faster than the clock, so that a
 //! charge of seconds delivers kilowatt-hours. Timestamps are true.
@@ -12,14 +12,21 @@ mod backlog;
 mod bay;
 mod chance;
 mod charger;
+mod charging;
 mod commands;
 mod event;
 mod link;
+mod message;
 mod profile;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod v16;
+mod v201;
+mod wire;
 
 pub use charger::{Charger, Input, Output};
 pub use event::{Event, Report};
 pub use link::{Endpoint, Station};
 pub use profile::{Pace, Profile};
+pub use wire::{Protocol, UnknownProtocol};

@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::Protocol;
 use crate::domain::{IdToken, StationId};
 
 /// One simulated station.
 #[derive(Debug, Clone)]
 pub struct Profile {
     pub id: StationId,
+    pub protocol: Protocol,
     /// Basic password, when the server asks for one.
     pub password: Option<String>,
     pub vendor: String,

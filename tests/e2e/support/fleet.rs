@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plugpoint::domain::{IdToken, StationId};
-use plugpoint::sim::{Endpoint, Event, Pace, Profile, Report, Station};
+use plugpoint::sim::{Endpoint, Event, Pace, Profile, Protocol, Report, Station};
 use tokio::sync::mpsc;
 
 /// Reports that may wait for the story to read them.
@@ -13,10 +13,16 @@ fn card(value: &str) -> IdToken {
     IdToken::new(value).unwrap()
 }
 
-/// A brisk station with one connector.
+/// Which version of OCPP the n-th station of a mixed fleet speaks: they take turns.
+pub(crate) fn version_of(n: u64) -> Protocol {
+    if n.is_multiple_of(2) { Protocol::Ocpp201 } else { Protocol::Ocpp16 }
+}
+
+/// A brisk OCPP 1.6 station with one connector.
 pub(crate) fn profile(id: &str, seed: u64, cards: &[&str]) -> Profile {
     Profile {
         id: StationId::new(id).unwrap(),
+        protocol: Protocol::Ocpp16,
         password: Some(super::PASSWORD.to_owned()),
         vendor: "Simulated".to_owned(),
         model: "AC-22".to_owned(),

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::client::Client;
 use crate::domain::{IdToken, StationId, hex};
-use crate::sim::{Pace, Profile};
+use crate::sim::{Pace, Profile, Protocol};
 
 /// The name under which the demo's policy is loaded.
 const POLICY: &str = "rfid-list";
@@ -99,6 +99,7 @@ impl Cast {
             if n.is_multiple_of(2) { ("Simulated 22", 22_000) } else { ("Simulated 11", 11_000) };
         Profile {
             id: station.clone(),
+            protocol: Protocol::Ocpp16,
             password: Some(password(station)),
             vendor: "Plugpoint".to_owned(),
             model: model.to_owned(),

@@ -25,13 +25,13 @@ const TRANSACTIONS: usize = 4;
 /// What the operator watches: the station's transactions as they begin.
 pub(super) struct Orders {
     pub(super) station: StationId,
-    pub(super) begun: mpsc::Sender<i64>,
+    pub(super) begun: mpsc::Sender<String>,
 }
 
 pub(super) struct Operator {
     client: Client,
     place: Option<(StationId, IdToken)>,
-    begun: mpsc::Receiver<i64>,
+    begun: mpsc::Receiver<String>,
     said: mpsc::Sender<Line>,
 }
 
@@ -58,7 +58,7 @@ impl Operator {
             let begun = tokio::time::timeout(PATIENCE, self.begun.recv()).await;
             let Ok(Some(transaction)) = begun else { continue };
             tokio::time::sleep(CHARGE).await;
-            let stop = json!({ "transactionId": transaction });
+            let stop = json!({ "transactionId": transaction.parse::<i64>().unwrap_or(0) });
             self.command(&station, "RemoteStopTransaction", stop).await;
         }
     }

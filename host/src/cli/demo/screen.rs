@@ -103,12 +103,12 @@ impl Screen {
 
     fn note(&mut self, report: &Report) {
         self.tally.note(report);
-        if let Event::Started { transaction, .. } = report.event
+        if let Event::Started { transaction, .. } = &report.event
             && let Some(orders) = &self.orders
             && orders.station == report.station
         {
             // An operator who is busy finds the next one.
-            let _ = orders.begun.try_send(transaction);
+            let _ = orders.begun.try_send(transaction.clone());
         }
     }
 

@@ -1,0 +1,214 @@
+//! What a simulated station and its server say to each other, in words that no version of OCPP owns. Knows no JSON.
+
+use std::time::Duration;
+
+use super::bay::Condition;
+use super::settings::Setting;
+use crate::domain::{IdToken, Millis};
+
+/// A charge's number inside the station; its name on the wire is another matter.
+pub(super) type ChargeNo = u64;
+
+/// What a station says.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    Boot,
+    Heartbeat,
+    Status {
+        connector: u32,
+        condition: Condition,
+        at: Millis,
+    },
+    Authorize {
+        connector: u32,
+        card: IdToken,
+    },
+    Start {
+        connector: u32,
+        charge: ChargeNo,
+        card: IdToken,
+        meter_wh: u64,
+        /// The server's number of the order that started it, where orders have one.
+        order: Option<i64>,
+        at: Millis,
+    },
+    Meter {
+        connector: u32,
+        charge: ChargeNo,
+        /// Its place among the messages of the charge; the start is 0.
+        number: u32,
+        meter_wh: u64,
+        delivered_wh: u64,
+        power_w: u32,
+        /// The server asked for it.
+        asked: bool,
+        at: Millis,
+    },
+    Stop {
+        connector: u32,
+        charge: ChargeNo,
+        number: u32,
+        card: IdToken,
+        meter_wh: u64,
+        delivered_wh: u64,
+        why: Ending,
+        at: Millis,
+    },
+    /// All settings, because the server asked for a report.
+    Report {
+        request: i64,
+        settings: Vec<Setting>,
+        at: Millis,
+    },
+}
+
+impl Body {
+    /// Worth something after the connection was lost.
+    pub(super) const fn survives(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Meter { .. } | Self::Stop { .. })
+    }
+
+    /// The charge that the message tells of.
+    pub(super) const fn charge(&self) -> Option<ChargeNo> {
+        match self {
+            Self::Start { charge, .. } | Self::Meter { charge, .. } | Self::Stop { charge, .. } => {
+                Some(*charge)
+            }
+            Self::Boot
+            | Self::Heartbeat
+            | Self::Status { .. }
+            | Self::Authorize { .. }
+            | Self::Report { .. } => None,
+        }
+    }
+}
+
+/// Why a charge ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Unplugged,
+    Local,
+    /// The server asked for it.
+    Remote,
+    /// The server does not take the card.
+    Refused,
+    Unlocked,
+    SoftReset,
+    HardReset,
+}
+
+/// What else the wire needs to know of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Writing<'a> {
+    pub(super) vendor: &'a str,
+    pub(super) model: &'a str,
+    pub(super) serial: &'a str,
+    /// The name of the charge that the message tells of; `None` while the server has not given it one.
+    pub(super) transaction: Option<&'a str>,
+    /// It was written while there was no connection.
+    pub(super) offline: bool,
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    Boot {
+        status: String,
+        interval: Duration,
+    },
+    Card {
+        status: String,
+    },
+    Started {
+        /// Where the server names transactions.
+        transaction: Option<String>,
+        accepted: bool,
+    },
+    /// Received, and perhaps what the charge costs.
+    Noted {
+        cost: Option<String>,
+    },
+}
+
+/// What the server wants.
+#[derive(Debug, Clone)]
+pub(super) enum Command {
+    Start {
+        connector: Option<u32>,
+        card: IdToken,
+        order: Option<i64>,
+    },
+    Stop {
+        transaction: String,
+    },
+    Trigger {
+        wanted: Wanted,
+        connector: Option<u32>,
+    },
+    Unlock {
+        connector: Option<u32>,
+    },
+    /// Without a connector, the whole station.
+    Availability {
+        connector: Option<u32>,
+        closing: bool,
+    },
+    /// At once, with what that is to running charges; without it, when nobody charges.
+    Reset {
+        at_once: Option<Ending>,
+    },
+    ClearCache,
+    /// Without keys, all of them.
+    ReadSettings {
+        keys: Vec<String>,
+    },
+    ChangeSettings(Vec<(String, String)>),
+    Report {
+        request: i64,
+    },
+    /// Without a transaction, whether anything waits to be said.
+    TransactionStatus {
+        transaction: Option<String>,
+    },
+    ShowCost {
+        transaction: String,
+        cost: String,
+    },
+    /// Something private between a vendor and its stations; we are of another vendor.
+    Foreign,
+    /// The action is known and this payload of it makes no sense.
+    Senseless,
+}
+
+/// What a server may want to hear at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Boot,
+    Heartbeat,
+    Status,
+    Meter,
+    Other,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Accepted,
+    Rejected,
+    Scheduled,
+    NotImplemented,
+    Unlocked,
+    /// There is no such connector or setting here.
+    Unknown,
+    UnknownVendor,
+}
+
+/// What the station answers to a command.
+#[derive(Debug, Clone)]
+pub(super) enum Response {
+    Did(Outcome),
+    Settings { found: Vec<Setting>, unknown: Vec<String> },
+    Changed(Vec<(String, Outcome)>),
+    TransactionStatus { ongoing: Option<bool>, messages_wait: bool },
+    Noted,
+}
