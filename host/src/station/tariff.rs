@@ -34,7 +34,15 @@ impl Plan {
         received: Millis,
     ) -> Self {
         let was_unpriced = session.is_unpriced();
-        let draft = Draft { commit, session, expect, received, was_unpriced, is_refused: false };
+        let draft = Draft {
+            commit,
+            session,
+            expect,
+            received,
+            was_unpriced,
+            is_refused: false,
+            is_priced: false,
+        };
         Self::Session(Box::new(draft))
     }
 }
@@ -50,6 +58,8 @@ pub(super) struct Draft {
     was_unpriced: bool,
     /// The tariffs did not give what they were asked for: they are not asked again for this call.
     is_refused: bool,
+    /// This call has given the session a new price.
+    pub(super) is_priced: bool,
 }
 
 impl Draft {
@@ -86,6 +96,7 @@ impl Draft {
             TariffSaid::Priced(Ok((bill, version))) => {
                 let fact = charging::priced(&mut self.session, bill, version, self.received);
                 self.facts(fact);
+                self.is_priced = true;
             }
             TariffSaid::Priced(Err(why)) => {
                 self.is_refused = true;

@@ -1,6 +1,7 @@
 //! Conversations with one station: wire in, wire out, over a real store on a memory engine. Time is a number.
 
 mod counting;
+mod display;
 mod failing_store;
 mod second_family;
 mod simulation;
