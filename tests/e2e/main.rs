@@ -12,6 +12,7 @@ mod support;
 mod archive;
 mod bad_input;
 mod disk;
+mod fleet;
 mod full_disk;
 mod imports;
 mod independent_client;
