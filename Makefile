@@ -1,7 +1,8 @@
 # make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of two versions charging
 # make test                 sets everything up and passes every test
+# make bench                sets everything up and prints what things cost, and how far that is from the goals
 #
-# Both need cargo from rustup, git and make, and get the rest themselves (.ci/setup). Everything made is in target/;
+# All need cargo from rustup, git and make, and get the rest themselves (.ci/setup). Everything made is in target/;
 # the demo's records are in demo-data/.
 
 SHELL := /bin/bash
@@ -17,6 +18,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 # Where set-up and builds leave what they made.
 STAMPS := target/stamps
 PLUGPOINT := target/debug/plugpoint
+PLUGPOINT_RELEASE := target/release/plugpoint
 GUESTS := target/guests
 # All guests share it: the standard library is compiled once.
 GUEST_CACHE := target/guest-build
@@ -26,7 +28,7 @@ STEP := .ci/step
 PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/plugin.toml))
 GUEST_DIRS := $(PLUGINS) $(patsubst %/plugin.toml,%,$(wildcard tests/guests/*/plugin.toml))
 
-.PHONY: help demo test build guests check-format check-lints check-plugins check-host check-deps
+.PHONY: help demo test bench build guests check-format check-lints check-plugins check-host check-deps
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -39,6 +41,15 @@ demo: build $(STAMPS)/guest-compiler
 
 test: check-format check-lints guests check-plugins check-host check-deps
 	@printf '\nmake test: everything passed\n'
+
+# After the build some five minutes. The machine should have nothing else to do.
+bench: $(STAMPS)/cc $(STAMPS)/guest-compiler
+	@$(STEP) "Building with optimisation" cargo build --locked --release --package plugpoint
+	@$(STEP) "Building the benches" cargo bench --locked --package plugpoint --benches --no-run
+	@mkdir -p $(GUESTS)
+	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT_RELEASE) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
+	@$(STEP) "What the parts cost" cargo bench --locked --package plugpoint --bench parts
+	@$(STEP) "The figures that have a goal" cargo bench --locked --package plugpoint --bench figures
 
 build: $(STAMPS)/cc
 	@$(STEP) "Building plugpoint" cargo build --locked --package plugpoint
@@ -69,7 +80,7 @@ check-plugins: $(STAMPS)/cc
 	    $(STEP) "Tests of $$dir" cargo test --locked --manifest-path "$$dir/Cargo.toml" --target-dir target/plugins; \
 	done
 
-check-host: guests $(STAMPS)/python $(STAMPS)/strace
+check-host: guests $(STAMPS)/python $(STAMPS)/node $(STAMPS)/strace
 	@$(STEP) "Tests: unit, end-to-end, documentation" cargo test --locked --workspace
 
 check-deps: $(STAMPS)/python
@@ -78,6 +89,7 @@ check-deps: $(STAMPS)/python
 
 # Set-up that was done once; `rm -r target/stamps` does it again.
 $(STAMPS)/python: tests/requirements.txt
+$(STAMPS)/node: tests/package.json tests/package-lock.json
 $(STAMPS)/%: .ci/setup
 	@mkdir -p $(STAMPS)
 	@$(STEP) "Set-up: $*" .ci/setup $*

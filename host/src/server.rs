@@ -108,7 +108,7 @@ impl Server {
         };
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host, Defaults { authorize: silence })),
+            policies: Arc::new(Policies::new(host, Defaults { authorize: silence.clone() })),
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -127,7 +127,7 @@ impl Server {
         };
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        server.open_admin(rollout.clone(), observers.clone(), metrics).await?;
+        server.open_admin(rollout.clone(), observers.clone(), silence, metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -159,6 +159,7 @@ impl Server {
         &mut self,
         rollout: Arc<Rollout>,
         observers: Observers,
+        when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
@@ -168,6 +169,7 @@ impl Server {
             registry: self.registry.clone(),
             rollout,
             observers,
+            when_nobody_decides,
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),

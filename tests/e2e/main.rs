@@ -11,9 +11,11 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod dialects;
 mod disk;
 mod fleet;
 mod full_disk;
+mod hostile;
 mod imports;
 mod independent_client;
 mod kill;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use plugpoint::sim::{Event, Profile, Report};
 use serde_json::Value;
 
-use crate::support::{Api, Fleet, Server, Start, guest, profile, version_of};
+use crate::support::{Fleet, Server, Start, guest, profile, version_of};
 
 /// SIGKILLs.
 const ROUNDS: usize = 6;
@@ -48,10 +48,10 @@ async fn an_observer_counts_every_session_once_across_kills_and_a_swap() {
     println!("after {ROUNDS} kills: {}", fleet.summary());
 
     let api = server.api();
-    let observer = caught_up(&api).await;
+    let observer = api.caught_up("event-counter").await;
     println!("observer: {observer}");
     assert_eq!(observer["skipped"], 0);
-    let counted = counts(&api.get("/v1/plugins/event-counter/state").await);
+    let counted = counts(&api.state("event-counter").await);
     println!("counted: {counted:?}");
     assert_eq!(counted, expected(&api.facts().await));
     assert_eq!(counted.len(), usize::try_from(STATIONS).unwrap());
@@ -65,28 +65,14 @@ fn restless(n: u64) -> Profile {
     profile
 }
 
-/// What the observer stands at when nothing is before it any more.
-async fn caught_up(api: &Api) -> Value {
-    let wait = async {
-        loop {
-            let plugin = api.get("/v1/plugins/event-counter").await;
-            let observer = plugin["running"]["observer"].clone();
-            if observer["lag"] == 0 && observer["cursor"] != 0 {
-                return observer;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the observer catches up")
-}
-
 /// Sessions and milliwatt-hours by station, as the plugin stored them.
-fn counts(page: &Value) -> BTreeMap<String, (u64, i64)> {
-    let tally = |entry: &Value| {
-        let tally: Value = serde_json::from_str(entry["text"].as_str().unwrap()).unwrap();
-        let key = entry["key"].as_str().unwrap().to_owned();
-        (key, (tally["sessions"].as_u64().unwrap(), tally["energy_mwh"].as_i64().unwrap()))
+fn counts(state: &BTreeMap<String, String>) -> BTreeMap<String, (u64, i64)> {
+    let tally = |(station, value): (&String, &String)| {
+        let tally: Value = serde_json::from_str(value).unwrap();
+        let counts = (tally["sessions"].as_u64().unwrap(), tally["energy_mwh"].as_i64().unwrap());
+        (station.clone(), counts)
     };
-    page["state"].as_array().unwrap().iter().map(tally).collect()
+    state.iter().map(tally).collect()
 }
 
 /// The same from the log.

@@ -2,11 +2,13 @@
 //! effects are there with their fact or not at all.
 //!
 //! A kill cannot show this, because the system's cache survives it. The file system lies on a loop device and is told
-//! to stop in the middle; that takes root. This story looks at the store itself and not at the wire, so that it can
-//! write as fast as the disk takes it.
+//! to stop in the middle; that takes root. These stories look at the store itself and not at the wire, so that they can
+//! write as fast as the disk takes it; those of `served` look at the whole server.
 
 mod disk;
+mod heavy;
 mod lanes;
+mod served;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use plugpoint::store::Store;
 
+use crate::support::number_from;
 use disk::Disk;
 use lanes::Load;
 
@@ -25,6 +28,9 @@ const ROUNDS: &str = "PLUGPOINT_POWER_CUTS";
 
 /// Cuts where nobody says how many.
 const FEW: u64 = 6;
+
+/// Bytes of the disk.
+const SIZE: u64 = 1 << 30;
 
 /// After so many cuts the story goes on with an empty disk. The last of them comes while the store opens.
 const CUTS_PER_DISK: u64 = 3;
@@ -55,7 +61,7 @@ fn large_records_survive_power_cuts() {
 }
 
 fn survive(name: &'static str, load: Load) {
-    let rounds = std::env::var(ROUNDS).map_or(FEW, |rounds| rounds.parse().unwrap());
+    let rounds = number_from(ROUNDS, FEW);
     let mut moments = SEED;
     let mut promises = 0;
     let mut disk = None;
@@ -67,7 +73,7 @@ fn survive(name: &'static str, load: Load) {
         }
         let disk = match &mut disk {
             Some(disk) => disk,
-            none => match Disk::new() {
+            none => match Disk::new(SIZE) {
                 Ok(new) => none.insert(new),
                 Err(why) => {
                     let what = "SKIPPED, NOTHING WAS SHOWN: no power can be cut on this machine";

@@ -8,6 +8,7 @@ mod desk;
 mod events;
 mod extract;
 mod health;
+mod hooks;
 mod key;
 mod plugin_state;
 mod plugins;
@@ -26,13 +27,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware;
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::desk::Desk;
 use self::problem::Problem;
 use self::views::Code;
+use crate::domain::Verdict;
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::work::{Observers, Rollout};
@@ -56,6 +58,8 @@ pub struct Admin {
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
+    /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
+    pub when_nobody_decides: Verdict,
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,
@@ -84,6 +88,10 @@ pub fn router(admin: Admin) -> Router {
         .route("/plugins/{name}", plugin)
         .route("/plugins/{name}/state", get(plugin_state::list))
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
+        .route("/plugins/{name}/disable", post(plugins::disable))
+        .route("/plugins/{name}/enable", post(plugins::enable))
+        .route("/plugins/{name}/settings", patch(plugins::patch_settings))
+        .route("/hooks/{hook}/order", get(hooks::get_order).put(hooks::put_order))
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))

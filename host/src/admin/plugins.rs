@@ -1,4 +1,4 @@
-//! `/v1/plugins`: which policies run, in which version; loading, rolling back and unloading them.
+//! `/v1/plugins`: which policies run, in which version; loading, rolling back, pausing and unloading them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,14 +9,15 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::desk::Desk;
-use super::extract::{Named, parse_json, read_body};
+use super::extract::{JsonBody, Named, parse_json, read_body};
 use super::problem::Problem;
 use super::views::{
     ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView,
 };
-use crate::domain::PluginName;
+use crate::domain::{OrderedHook, PluginName, Verdict};
 use crate::plugins::PluginStatus;
 use crate::store::PluginRecord;
 use crate::work::{RolloutError, Standing};
@@ -34,7 +35,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Json<PluginsPa
             view(name, record, running)
         })
         .collect::<Result<_, _>>()?;
-    Ok(Json(PluginsPage { plugins, next: None }))
+    Ok(Json(PluginsPage { plugins, next: None, notice: nobody(&desk)? }))
 }
 
 pub(super) async fn get(
@@ -87,6 +88,53 @@ pub(super) async fn roll_back(
     shown(&desk, name, outcome.record)
 }
 
+/// A merge patch (RFC 7396) of the settings in force: what it does not name stays, `null` removes.
+pub(super) async fn patch_settings(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+    JsonBody(patch): JsonBody<Map<String, Value>>,
+) -> Result<Json<PluginView>, Problem> {
+    let outcome = desk.admin.rollout.merge_settings(name.clone(), patch).await?;
+    shown(&desk, name, outcome.record)
+}
+
+/// Answers with what follows from it: who decides now.
+pub(super) async fn disable(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+) -> Result<Json<PluginView>, Problem> {
+    let tariffs = desk.admin.rollout.order(OrderedHook::Tariff)?.asked;
+    let offered = tariffs.iter().any(|asked| asked.plugin == name);
+    let outcome = desk.admin.rollout.disable(name.clone()).await?;
+    let unpriced = offered.then(|| "sessions on its terms get no bill while it is".to_owned());
+    let notices: Vec<_> = nobody(&desk)?.into_iter().chain(unpriced).collect();
+    let Json(view) = shown(&desk, name, outcome.record)?;
+    let notice = (!notices.is_empty()).then(|| notices.join("; "));
+    Ok(Json(PluginView { notice, ..view }))
+}
+
+pub(super) async fn enable(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<PluginName>,
+) -> Result<Json<PluginView>, Problem> {
+    let outcome = desk.admin.rollout.enable(name.clone()).await?;
+    shown(&desk, name, outcome.record)
+}
+
+/// What it means that no authorizer is in service, if none is.
+fn nobody(desk: &Desk) -> Result<Option<String>, Problem> {
+    if !desk.admin.rollout.order(OrderedHook::Authorizer)?.asked.is_empty() {
+        return Ok(None);
+    }
+    let (all, word) = match desk.admin.when_nobody_decides {
+        Verdict::Permit(_) => ("permitted", "permit"),
+        Verdict::Pass | Verdict::Refuse(_) => ("refused", "refuse"),
+    };
+    Ok(Some(format!(
+        "no authorizer is in service: every card is {all}, because when-nobody-decides is \"{word}\""
+    )))
+}
+
 pub(super) async fn delete(
     State(desk): State<Arc<Desk>>,
     Named(name): Named<PluginName>,
@@ -119,7 +167,7 @@ fn view(
     record: PluginRecord,
     running: Option<RunningView>,
 ) -> Result<PluginView, Problem> {
-    let PluginRecord { active, previous, loaded_at } = record;
+    let PluginRecord { active, previous, loaded_at, disabled } = record;
     Ok(PluginView {
         name,
         version: active.version,
@@ -127,7 +175,9 @@ fn view(
         loaded_at: Timestamp(loaded_at),
         previous: previous.map(VersionView::from),
         settings: RawValue::from_string(active.settings).map_err(|e| Problem::internal(&e))?,
+        disabled,
         running,
+        notice: None,
     })
 }
 
@@ -136,6 +186,7 @@ fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView
         summary: status.summary,
         hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
         imports: status.imports.iter().map(|import| import.as_str().to_owned()).collect(),
+        filters: status.filters,
         breaker: status.breaker.to_owned(),
         calls: status.calls,
         took_micros: status.micros,

@@ -165,6 +165,12 @@ impl From<RolloutError> for Problem {
             RolloutError::NothingToRollBack(_) => {
                 Self::new(Code::NothingToRollBack, message, "load the version that you want")
             }
+            RolloutError::NamedTwice(_) | RolloutError::DoesNotAnswer { .. } => {
+                Self::bad_request(message, "see GET /v1/hooks/{hook}/order for who answers it")
+            }
+            RolloutError::NoObject(_) => {
+                Self::new(Code::PluginRefused, message, "set all of its settings anew")
+            }
             RolloutError::TooMany => {
                 Self::new(Code::TooMuchAtOnce, message, "unload one that is not needed")
             }

@@ -15,7 +15,7 @@ use super::views::{
     Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage, Timestamp,
 };
 use crate::domain::{ConnectorState, StationId, StationRecord};
-use crate::station::registry::Live;
+use crate::station::registry::{Changed, Live, Registry};
 use crate::store::{All, LastSeen, Order, Store};
 
 /// How many connectors of one station are shown. Stations have a handful; a broken one may report any number.
@@ -82,10 +82,19 @@ pub(super) async fn put(
             record.currency = change.currency.over(record.currency);
             record.tags = change.tags.over(Some(record.tags)).unwrap_or_default();
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
+            record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
+            record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
             record
         })
         .await?;
-    let live = desk.admin.registry.live(&id);
+    let mut live = desk.admin.registry.live(&id);
+    if let (Some(wanted), Some(Live { protocol: Some(spoken), .. })) =
+        (&record.wanted_protocol, &live)
+        && wanted != spoken
+    {
+        desk.admin.registry.hang_up(&id, Changed::Protocol);
+        live = desk.admin.registry.live(&id);
+    }
     desk.read(move |store| view(store, id, record, live)).await.map(Json)
 }
 
@@ -111,7 +120,7 @@ pub(super) async fn put_password(
         ..current.unwrap_or_default()
     })
     .await?;
-    desk.admin.registry.hang_up(&id);
+    desk.admin.registry.hang_up(&id, Changed::Credentials);
     tracing::info!(station = %id, "the station's password was set");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -158,6 +167,8 @@ fn view(
         currency: record.currency,
         tags: record.tags,
         settings: record.settings,
+        wanted_protocol: record.wanted_protocol,
+        shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
         last_seen: last_seen.map(Timestamp),
         connectors,
@@ -177,6 +188,13 @@ fn check(change: &StationChange) -> Result<(), Problem> {
     {
         let message = format!("currency: '{currency}' is no ISO 4217 code");
         return Err(Problem::bad_request(message, "write it as EUR"));
+    }
+    if let Some(wanted) = change.wanted_protocol.value()
+        && !Registry::protocols().contains(&wanted.as_str())
+    {
+        let message = format!("wanted_protocol: '{wanted}' is not spoken here");
+        let next = format!("choose from: {}", Registry::protocols().join(", "));
+        return Err(Problem::bad_request(message, next));
     }
     if let Some(tags) = change.tags.value()
         && (tags.len() > MAX_TAGS || tags.iter().any(|t| t.is_empty() || t.len() > MAX_TAG))

@@ -266,6 +266,7 @@ fn details(inspection: &Inspection) -> String {
     row("version", manifest.version.clone());
     row("summary", or_nothing(manifest.summary.as_ref()));
     row("answers", names(inspection.hooks.iter().map(|hook| hook.as_str()).collect()));
+    row("stations", manifest.filters.to_string());
     row("asks for", names(manifest.imports.iter().map(|import| import.as_str()).collect()));
     row("uses", names(inspection.imports.iter().map(|import| import.as_str()).collect()));
     row("settings", if inspection.lifecycle { "yes" } else { "none" }.to_owned());
@@ -276,8 +277,8 @@ fn details(inspection: &Inspection) -> String {
 
 fn table(plugins: &[PluginView]) -> String {
     let mut table = Table::new(&[
-        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATE", "CALLS", "FAILURES", "LAG",
-        "SKIPPED", "BEFORE",
+        "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATIONS", "STATE", "CALLS",
+        "FAILURES", "LAG", "SKIPPED", "BEFORE",
     ]);
     for plugin in plugins {
         let running = plugin.running.as_ref();
@@ -287,6 +288,7 @@ fn table(plugins: &[PluginView]) -> String {
             plugin.digest.short().to_owned(),
             plugin.loaded_at.to_string(),
             or_nothing(running.map(|running| running.hooks.join(", "))),
+            or_nothing(running.map(|running| &running.filters)),
             running.map_or("NOT RUNNING", state).to_owned(),
             or_nothing(running.map(|running| running.calls)),
             or_nothing(running.map(|running| running.failures.values().sum::<u64>())),

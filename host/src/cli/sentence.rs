@@ -2,7 +2,7 @@
 
 use super::table::visible;
 use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
-use crate::domain::{CommandOutcome, Place, PluginChange};
+use crate::domain::{CommandOutcome, Place, PluginChange, PluginName};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
 const MAX_SAMPLES: usize = 3;
@@ -85,9 +85,19 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
                 PluginChange::Loaded => "loaded",
                 PluginChange::Swapped => "swapped in",
                 PluginChange::RolledBack => "rolled back to",
+                PluginChange::SettingsChanged => "other settings for",
+                PluginChange::Disabled => "disabled",
+                PluginChange::Enabled => "enabled",
                 PluginChange::Unloaded => "unloaded",
             };
             format!("plugin {plugin}: {change} {version} ({})", digest.short())
+        }
+        EventBody::PluginsOrdered { hook, order } if order.is_empty() => {
+            format!("plugins of the hook {hook}: asked by their manifests' priority again")
+        }
+        EventBody::PluginsOrdered { hook, order } => {
+            let order: Vec<_> = order.iter().map(PluginName::as_str).collect();
+            format!("plugins of the hook {hook}: asked first are {}", order.join(", "))
         }
     }
 }

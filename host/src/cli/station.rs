@@ -76,6 +76,12 @@ struct SetArgs {
     /// Settings for plugins, a JSON object. Replaces all settings of the station
     #[arg(long, value_name = "JSON", value_parser = parse_object)]
     settings: Option<Map<String, Value>>,
+    /// Speak only this with the station, such as ocpp1.6, though it may offer others; empty for the newest that both know
+    #[arg(long, value_name = "SUBPROTOCOL")]
+    protocol: Option<String>,
+    /// The station can show what a session costs so far: tell it (or, with `=false`, do not)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    shows_cost: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,6 +130,8 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         currency: text_change(args.currency),
         tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
         settings: args.settings.map_or(Change::Keep, Change::Set),
+        wanted_protocol: text_change(args.protocol),
+        shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
     };
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
     output.show(&station, details)
@@ -229,6 +237,7 @@ fn details(station: &StationView) -> String {
     let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
     row("online", if station.online { "yes" } else { "no" }.to_owned());
     row("protocol", or_nothing(station.protocol.as_ref()));
+    row("wanted protocol", or_nothing(station.wanted_protocol.as_ref()));
     row("address", or_nothing(station.peer.as_ref()));
     row("vendor", or_nothing(station.vendor.as_ref()));
     row("model", or_nothing(station.model.as_ref()));
@@ -237,6 +246,7 @@ fn details(station: &StationView) -> String {
     row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
     row("currency", or_nothing(station.currency.as_ref()));
     row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
+    row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());
     row("last seen", or_nothing(station.last_seen));

@@ -18,6 +18,8 @@ const COMMAND_LINES: &[&str] = &[
     "station list --json --limit 5 --after CS1",
     "station show CS1 --url http://localhost:8081/",
     "station set CS1 --zone Europe/Berlin --currency EUR --tag a --tag b --settings {\"a\":1.5}",
+    "station set CS1 --protocol ocpp1.6 --shows-cost",
+    "station set CS1 --protocol= --shows-cost=false",
     "station password CS1 --generate",
     "station call CS1 Reset {\"type\":\"Soft\"} --timeout 60",
     "station call CS1 ClearCache",

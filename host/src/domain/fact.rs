@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bill, BootInfo, ConnectorState, Currency, Decision, Digest, Millis, MilliwattHours, Pinned,
-    Place, PluginName, Pseudonym, Purpose, Seq, SessionId, StationId,
+    Bill, BootInfo, ConnectorState, Currency, Decision, Digest, Millis, MilliwattHours,
+    OrderedHook, Pinned, Place, PluginName, Pseudonym, Purpose, Seq, SessionId, StationId,
 };
 
 /// When something happened: by the station's clock, and when it reached us.
@@ -142,6 +142,12 @@ pub enum FactBody {
         version: String,
         digest: Digest,
     },
+    /// The operator said in which order the plugins of a hook are asked.
+    PluginsOrdered {
+        hook: OrderedHook,
+        /// Who comes first. Empty: the manifests' priorities decide again.
+        order: Vec<PluginName>,
+    },
 }
 
 /// The kinds alone, under the same names: what a reader of the log can ask for.
@@ -164,6 +170,7 @@ pub enum FactKind {
     Other,
     CommandAnswered,
     PluginChanged,
+    PluginsOrdered,
 }
 
 /// What became of a CALL that we sent to a station.
@@ -183,6 +190,11 @@ pub enum PluginChange {
     Loaded,
     Swapped,
     RolledBack,
+    /// The same file with other settings.
+    SettingsChanged,
+    /// It stays on record and answers nothing.
+    Disabled,
+    Enabled,
     Unloaded,
 }
 
@@ -227,6 +239,7 @@ impl FactBody {
             Self::Other { .. } => FactKind::Other,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
+            Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
         }
     }
 
@@ -243,7 +256,8 @@ impl FactBody {
             | Self::SessionPriced { .. }
             | Self::SessionUnpriced { .. }
             | Self::OrphanStop { .. }
-            | Self::PluginChanged { .. } => Durability::Synced,
+            | Self::PluginChanged { .. }
+            | Self::PluginsOrdered { .. } => Durability::Synced,
             Self::Connected { .. }
             | Self::Disconnected { .. }
             | Self::ConnectorStatus { .. }

@@ -17,8 +17,8 @@ pub const MAX_PLUGIN_NAME: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be {rule}")]
 pub struct InvalidName {
-    kind: &'static str,
-    rule: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) rule: &'static str,
 }
 
 /// The identity of a charging station: the last segment of its connection URL (OCPP-J 1.6 §3.1.1).

@@ -23,7 +23,7 @@ pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
-pub use plugin::{Digest, MAX_PLUGINS, PluginVersion};
+pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
     Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
     StateWrite, Versioned,

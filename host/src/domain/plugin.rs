@@ -1,8 +1,11 @@
 //! A plugin as records and answers name it. Knows no wasm.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use super::InvalidName;
 
 /// Plugins that a server runs at once.
 pub const MAX_PLUGINS: usize = 64;
@@ -22,6 +25,41 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A hook whose plugins are asked one after the other, so that it matters who comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderedHook {
+    Authorizer,
+    Tariff,
+}
+
+impl OrderedHook {
+    pub const ALL: [Self; 2] = [Self::Authorizer, Self::Tariff];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorizer => "authorizer",
+            Self::Tariff => "tariff",
+        }
+    }
+}
+
+impl fmt::Display for OrderedHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for OrderedHook {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let rule = "authorizer or tariff; plugins of other hooks are not asked in an order";
+        let found = Self::ALL.into_iter().find(|hook| hook.as_str() == text);
+        found.ok_or(InvalidName { kind: "a hook with an order", rule })
     }
 }
 

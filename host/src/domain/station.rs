@@ -15,6 +15,10 @@ pub struct StationRecord {
     pub tags: Vec<String>,
     /// Free settings of the operator, read by plugins. A JSON object.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// The subprotocol that alone is spoken with it, for example `ocpp1.6`; `None` for the newest that both know.
+    pub wanted_protocol: Option<String>,
+    /// It can show the driver what the session costs so far, and is told.
+    pub shows_cost: bool,
     /// PHC string of the Basic password (argon2id). Never leaves the server.
     pub password_hash: Option<String>,
     /// The newest BootNotification.

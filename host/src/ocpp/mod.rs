@@ -43,9 +43,15 @@ pub struct Dialect {
 pub static DIALECTS: &[&Dialect] = &[&v201::DIALECT, &v16::DIALECT];
 
 impl Dialect {
-    /// The newest version that is spoken here among those that a station offers.
-    pub fn choose<'a>(offered: impl Iterator<Item = &'a str> + Clone) -> Option<&'static Self> {
-        DIALECTS.iter().copied().find(|d| offered.clone().any(|o| o == d.subprotocol))
+    /// What to speak with a station: the newest of what it offers, or only what is wanted of it. A station that offers
+    /// nothing at all (some know no subprotocols) is taken to speak what is wanted.
+    pub fn choose(offered: &[String], wanted: Option<&str>) -> Option<&'static Self> {
+        let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+        let is_offered = |name: &str| match wanted {
+            Some(_) if offered.is_empty() => true,
+            _ => offered.iter().any(|offered| offered == name),
+        };
+        DIALECTS.iter().copied().find(|d| is_wanted(d.subprotocol) && is_offered(d.subprotocol))
     }
 
     pub fn action(&self, name: &str) -> Option<&'static Action> {
@@ -80,5 +86,26 @@ impl Dialect {
             ));
         }
         action.check(payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_is_spoken_that_both_know_or_what_is_wanted() {
+        let choice = |offered: &[&str], wanted| {
+            let offered: Vec<_> = offered.iter().map(|name| (*name).to_owned()).collect();
+            Dialect::choose(&offered, wanted).map(|dialect| dialect.subprotocol)
+        };
+        let both = ["ocpp1.6", "ocpp2.0.1"];
+        assert_eq!(choice(&both, None), Some("ocpp2.0.1"));
+        assert_eq!(choice(&["ocpp1.6", "ocpp9"], None), Some("ocpp1.6"));
+        assert_eq!(choice(&both, Some("ocpp1.6")), Some("ocpp1.6"));
+        assert_eq!(choice(&["ocpp2.0.1"], Some("ocpp1.6")), None);
+        assert_eq!(choice(&[], None), None);
+        assert_eq!(choice(&[], Some("ocpp1.6")), Some("ocpp1.6"), "it knows no subprotocols");
+        assert_eq!(choice(&[], Some("ocpp9")), None);
     }
 }

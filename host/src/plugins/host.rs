@@ -17,9 +17,11 @@ use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
 use super::limits::Limits;
-use super::manifest::{Capability, Hook, HookSettings, ObserverSettings};
+use super::manifest::{Capability, Hook, ObserverSettings};
 use super::plugin::{Plugin, PluginStatus};
-use crate::domain::{Digest, Effects, MAX_PLUGINS, PluginName, PluginVersion, PolicyRecords};
+use crate::domain::{
+    Digest, Effects, MAX_PLUGINS, OrderedHook, PluginName, PluginVersion, PolicyRecords,
+};
 
 /// Instances of all plugins together, idle ones included. Each reserves some 6 GiB of address space and nothing else.
 const INSTANCES: u32 = 256;
@@ -76,6 +78,7 @@ pub struct Host {
 #[derive(Default)]
 struct Table {
     plugins: BTreeMap<PluginName, Arc<Plugin>>,
+    orders: Orders,
     /// In the order in which they are asked.
     authorizers: Arc<[Arc<Plugin>]>,
     /// Likewise.
@@ -83,26 +86,31 @@ struct Table {
     observers: Arc<[Arc<Plugin>]>,
 }
 
+/// Who comes first, in the operator's words. Names of plugins that are not in service mean nothing until they are.
+type Orders = BTreeMap<OrderedHook, Vec<PluginName>>;
+
 impl Table {
-    fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>) -> Self {
-        let authorizers = in_order(&plugins, Hook::Authorizer, |hooks| hooks.authorizer.priority);
-        let tariffs = in_order(&plugins, Hook::Tariff, |hooks| hooks.tariff.priority);
+    fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>, orders: Orders) -> Self {
+        let authorizers = in_order(&plugins, &orders, OrderedHook::Authorizer);
+        let tariffs = in_order(&plugins, &orders, OrderedHook::Tariff);
         let observers = plugins.values().filter(|plugin| plugin.answers(Hook::Observer)).cloned();
         let observers = observers.collect();
-        Self { plugins, authorizers, tariffs, observers }
+        Self { plugins, orders, authorizers, tariffs, observers }
     }
 }
 
-/// Who answers a hook, by priority and then by name.
+/// Who answers a hook: as the operator says, then by priority, then by name.
 fn in_order(
     plugins: &BTreeMap<PluginName, Arc<Plugin>>,
-    hook: Hook,
-    priority: impl Fn(&HookSettings) -> i32,
+    orders: &Orders,
+    hook: OrderedHook,
 ) -> Arc<[Arc<Plugin>]> {
+    let first = orders.get(&hook).map(Vec::as_slice).unwrap_or_default();
+    let place = |plugin: &Plugin| first.iter().position(|name| name == plugin.name());
     let mut order: Vec<_> =
-        plugins.values().filter(|plugin| plugin.answers(hook)).cloned().collect();
+        plugins.values().filter(|plugin| plugin.answers(hook.into())).cloned().collect();
     // Stable: equals stay in the order of their names.
-    order.sort_by_key(|plugin| priority(&plugin.manifest().hooks));
+    order.sort_by_key(|plugin| (place(plugin).unwrap_or(usize::MAX), plugin.priority(hook)));
     order.into()
 }
 
@@ -167,23 +175,28 @@ impl Host {
 
     /// Puts a prepared version into service, in place of another of the same name.
     pub fn publish(&self, prepared: Prepared) {
-        self.change(|plugins| {
+        self.change(|plugins, _| {
             plugins.insert(prepared.name().clone(), Arc::clone(&prepared.plugin));
         });
+    }
+
+    /// Asks these plugins first from the next question on, in this order. Rounds that have begun keep theirs.
+    pub fn set_order(&self, hook: OrderedHook, first: &[PluginName]) {
+        self.change(|_, orders| drop(orders.insert(hook, first.to_vec())));
     }
 
     /// Takes a plugin out of service. False if there was none of this name.
     pub fn retire(&self, name: &PluginName) -> bool {
         let before = self.table.load_full();
-        self.change(|plugins| drop(plugins.remove(name)));
+        self.change(|plugins, _| drop(plugins.remove(name)));
         before.plugins.contains_key(name)
     }
 
-    fn change(&self, edit: impl Fn(&mut BTreeMap<PluginName, Arc<Plugin>>)) {
+    fn change(&self, edit: impl Fn(&mut BTreeMap<PluginName, Arc<Plugin>>, &mut Orders)) {
         self.table.rcu(|table| {
-            let mut plugins = table.plugins.clone();
-            edit(&mut plugins);
-            Table::of(plugins)
+            let (mut plugins, mut orders) = (table.plugins.clone(), table.orders.clone());
+            edit(&mut plugins, &mut orders);
+            Table::of(plugins, orders)
         });
         self.changed.send_replace(());
     }
@@ -206,6 +219,14 @@ impl Host {
     /// The tariffs in the order in which they are asked for terms.
     pub fn tariffs(&self) -> Arc<[Arc<Plugin>]> {
         Arc::clone(&self.table.load().tariffs)
+    }
+
+    /// The plugins of a hook in the order in which they are asked.
+    pub fn asked(&self, hook: OrderedHook) -> Arc<[Arc<Plugin>]> {
+        match hook {
+            OrderedHook::Authorizer => self.authorizers(),
+            OrderedHook::Tariff => self.tariffs(),
+        }
     }
 
     pub fn plugin(&self, name: &PluginName) -> Option<Arc<Plugin>> {

@@ -25,9 +25,22 @@ use crate::domain::{Digest, Effects, MAX_PLUGIN_SETTINGS, PluginName, PluginVers
 const PAGE: u64 = 64 << 10;
 
 impl Host {
-    /// Readies a component that an operator hands in, and keeps its file if it will do.
+    /// Readies a component to take over from the version in service.
     pub async fn prepare(
         &self,
+        name: &PluginName,
+        wasm: Vec<u8>,
+        settings: &str,
+    ) -> Result<Prepared, LoadError> {
+        let older = self.in_service(name);
+        self.prepare_after(older.as_deref(), name, wasm, settings).await
+    }
+
+    /// Readies a component that an operator hands in, and keeps its file if it will do. `older` is the version that
+    /// wrote the plugin's state last.
+    pub async fn prepare_after(
+        &self,
+        older: Option<&str>,
         name: &PluginName,
         wasm: Vec<u8>,
         settings: &str,
@@ -43,16 +56,28 @@ impl Host {
             move || files.keep(&digest, &wasm)
         })
         .await?;
-        let prepared = self.ready(name, inspection, settings).await;
+        let prepared = self.ready(name, inspection, settings, older).await;
         if new && prepared.is_err() {
             self.files.forget(&digest)?;
         }
         prepared
     }
 
-    /// Readies a version whose file is kept here: at start, and for a rollback.
+    /// Readies a version whose file is kept here to take over from the version in service.
     pub async fn prepare_kept(
         &self,
+        name: &PluginName,
+        version: &PluginVersion,
+    ) -> Result<Prepared, LoadError> {
+        let older = self.in_service(name);
+        self.prepare_kept_after(older.as_deref(), name, version).await
+    }
+
+    /// Readies a version whose file is kept here: at start, and for a rollback. `older` as in
+    /// [`prepare_after`](Self::prepare_after).
+    pub async fn prepare_kept_after(
+        &self,
+        older: Option<&str>,
         name: &PluginName,
         version: &PluginVersion,
     ) -> Result<Prepared, LoadError> {
@@ -65,7 +90,11 @@ impl Host {
             return Err(LoadError::Damaged(version.digest.clone()));
         }
         inspection.manifest.version.clone_from(&version.version);
-        self.ready(name, inspection, settings).await
+        self.ready(name, inspection, settings, older).await
+    }
+
+    fn in_service(&self, name: &PluginName) -> Option<String> {
+        self.plugin(name).map(|plugin| plugin.version().version.clone())
     }
 
     async fn ready(
@@ -73,6 +102,7 @@ impl Host {
         name: &PluginName,
         inspection: Inspection,
         settings: String,
+        older: Option<&str>,
     ) -> Result<Prepared, LoadError> {
         self.has_room_for(name)?;
         self.check_capabilities(&inspection)?;
@@ -96,7 +126,7 @@ impl Host {
             settings: blueprint.settings.clone(),
         };
         let replaces = self.plugin(name).map(|plugin| plugin.version().clone());
-        let older = replaces.as_ref().map(|v| v.version.as_str()).filter(|v| *v != version.version);
+        let older = older.filter(|older| *older != version.version);
         let (first, effects) = first_instance(&blueprint, older).await?;
         let plugin = Arc::new(Plugin::new(version, inspection, blueprint, first));
         Ok(Prepared { plugin, effects, replaces })

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{FactKind, PluginName};
+use super::filters::Filters;
+use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
 const MAX_MANIFEST: usize = 64 << 10;
@@ -30,6 +31,9 @@ pub struct Manifest {
     /// The capabilities it uses.
     #[serde(default)]
     pub imports: BTreeSet<Capability>,
+    /// The stations that it wants to be asked about.
+    #[serde(default)]
+    pub filters: Filters,
     #[serde(default)]
     pub hooks: HookSettings,
 }
@@ -133,6 +137,15 @@ impl Hook {
     }
 }
 
+impl From<OrderedHook> for Hook {
+    fn from(hook: OrderedHook) -> Self {
+        match hook {
+            OrderedHook::Authorizer => Self::Authorizer,
+            OrderedHook::Tariff => Self::Tariff,
+        }
+    }
+}
+
 /// Something of the host that a plugin can use: one imported interface of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,6 +189,8 @@ pub enum ManifestError {
     Syntax(String),
     #[error("plugin.toml: version must be 1 to {MAX_VERSION} bytes without blanks")]
     Version,
+    #[error("plugin.toml: filters.{list} may have {words} words, each of 1 to {bytes} bytes")]
+    Filter { list: &'static str, words: usize, bytes: usize },
     #[error("plugin.toml is longer than {MAX_MANIFEST} bytes")]
     TooLong,
 }
@@ -207,7 +222,11 @@ impl Manifest {
     fn check(self) -> Result<Self, ManifestError> {
         let fits = (1..=MAX_VERSION).contains(&self.version.len());
         let clean = !self.version.chars().any(|c| c.is_whitespace() || c.is_control());
-        if fits && clean { Ok(self) } else { Err(ManifestError::Version) }
+        if !fits || !clean {
+            return Err(ManifestError::Version);
+        }
+        self.filters.check()?;
+        Ok(self)
     }
 }
 
@@ -225,6 +244,7 @@ mod tests {
     #[test]
     fn a_manifest_survives_the_way_into_a_component() {
         let text = "name = \"x\"\nversion = \"1\"\nimports = [\"state\", \"log\"]\n\
+                    [filters]\ntags = [\"depot\"]\n\
                     [hooks.authorizer]\npriority = -3\non-failure = \"pass\"";
         let manifest: Manifest = text.parse().unwrap();
         assert_eq!(manifest.to_toml().unwrap().parse::<Manifest>().unwrap(), manifest);
@@ -240,6 +260,8 @@ mod tests {
                 "name = \"x\"\nversion = \"1\"\n[hooks.observer]\nkinds = [\"boot\"]",
                 "transaction-ended",
             ),
+            ("name = \"x\"\nversion = \"1\"\n[filters]\nvendor = \"A\"", "vendors"),
+            ("name = \"x\"\nversion = \"1\"\n[filters]\ntags = [\"\"]", "filters.tags"),
             ("name = \"X\"\nversion = \"1\"", "plugin name"),
             ("name = \"x\"\nversion = \"1 2\"", "version"),
         ] {

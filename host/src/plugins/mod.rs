@@ -14,6 +14,7 @@ mod context;
 mod engine;
 mod error;
 mod files;
+mod filters;
 mod host;
 mod imports;
 mod inspect;
@@ -29,6 +30,7 @@ mod zones;
 
 pub use compile::{Compiler, compile_component};
 pub use error::{CallError, CompileError, LoadError, StartError};
+pub use filters::Filters;
 pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
 pub use limits::Limits;

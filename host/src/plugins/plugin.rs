@@ -12,12 +12,13 @@ use super::bindings::plugpoint::plugin::types::StationParam;
 use super::breaker::{Admission, Breaker};
 use super::context::{Call, begin, tidy};
 use super::error::CallError;
+use super::filters::Filters;
 use super::inspect::Inspection;
 use super::instance::{Blueprint, Instance, Pool};
 use super::limits::{MAX_EVSES, MAX_TEXT};
 use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
 use crate::domain::{
-    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, Permit, Place, PluginName,
+    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, OrderedHook, Permit, Place, PluginName,
     PluginVersion, Refusal, Verdict,
 };
 
@@ -56,6 +57,8 @@ pub struct PluginStatus {
     pub settings: String,
     pub hooks: Vec<Hook>,
     pub imports: Vec<Capability>,
+    /// The stations that it is asked about.
+    pub filters: Filters,
     pub authorizer: Option<AuthorizerSettings>,
     /// Since this version came into service, failed ones included.
     pub calls: u64,
@@ -106,6 +109,15 @@ impl Plugin {
 
     pub(super) fn answers(&self, hook: Hook) -> bool {
         self.inspection.hooks.contains(&hook)
+    }
+
+    /// When it wants to be asked, as its manifest says. Lower numbers come first.
+    pub fn priority(&self, hook: OrderedHook) -> i32 {
+        let hooks = &self.manifest().hooks;
+        match hook {
+            OrderedHook::Authorizer => hooks.authorizer.priority,
+            OrderedHook::Tariff => hooks.tariff.priority,
+        }
     }
 
     /// Asks whether a token may charge. A call that fails has no effects.
@@ -222,6 +234,7 @@ impl Plugin {
             settings: self.version.settings.clone(),
             hooks: self.inspection.hooks.iter().copied().collect(),
             imports: self.inspection.imports.iter().copied().collect(),
+            filters: manifest.filters.clone(),
             authorizer: self.answers(Hook::Authorizer).then(|| manifest.hooks.authorizer.clone()),
             calls: self.figures.calls.load(Ordering::Relaxed),
             micros: self.figures.micros.load(Ordering::Relaxed),

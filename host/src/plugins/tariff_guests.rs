@@ -16,6 +16,12 @@ pub(crate) fn letter(letter: char, version: &str) -> Vec<u8> {
     tariff(&offers(letter), PRICES_ITS_LETTER, version, 100)
 }
 
+/// Likewise, asked only about the stations that these `[filters]` admit.
+pub(crate) fn letter_for(letter: char, filters: &str) -> Vec<u8> {
+    let manifest = format!("name = \"guest\"\nversion = \"1\"\n[filters]\n{filters}");
+    assemble(&offers(letter), PRICES_ITS_LETTER, &manifest)
+}
+
 /// Offers terms of one letter, in euros.
 pub(crate) fn offers(letter: char) -> String {
     let letter = u32::from(letter);
@@ -43,6 +49,12 @@ pub(crate) const PRICES_ITS_LETTER: &str =
 pub(crate) const PRICES_NONSENSE: &str = "(call $bill (i64.const 1) (i64.const 100))";
 
 pub(crate) fn tariff(offer: &str, price: &str, version: &str, priority: i32) -> Vec<u8> {
+    let manifest =
+        format!("name = \"guest\"\nversion = \"{version}\"\n[hooks.tariff]\npriority = {priority}");
+    assemble(offer, price, &manifest)
+}
+
+fn assemble(offer: &str, price: &str, manifest: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             (memory (export "memory") 1)
@@ -78,7 +90,5 @@ pub(crate) fn tariff(offer: &str, price: &str, version: &str, priority: i32) -> 
     let (package, _) = contract.push_dir(wit).unwrap();
     let world = contract.select_world(&[package], Some("tariff-only")).unwrap();
     embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8, false).unwrap();
-    let manifest =
-        format!("name = \"guest\"\nversion = \"{version}\"\n[hooks.tariff]\npriority = {priority}");
     pack(&module, &manifest.parse().unwrap()).unwrap().wasm
 }

@@ -41,6 +41,8 @@ impl Policies {
 
     /// May this token charge? There always is an answer: failures become what the plugin's failure policy says.
     ///
+    /// A plugin whose manifest filters this station out is not asked, and has no opinion.
+    ///
     /// The authorisers are asked one after the other, all before the one `deadline`. A refusal ends the round, since
     /// nothing could change it. The effects are those of all calls that went well; they belong into the commit of the
     /// fact that this decision becomes part of.
@@ -48,7 +50,7 @@ impl Policies {
         let authorizers = self.host.authorizers();
         let mut opinions = Vec::with_capacity(authorizers.len());
         let mut effects = Effects::default();
-        for plugin in authorizers.iter() {
+        for plugin in authorizers.iter().filter(|plugin| plugin.manifest().filters.admit(ask)) {
             let began = Instant::now();
             let (verdict, failure) = match plugin.authorize(ask, deadline).await {
                 Ok((verdict, more)) => {

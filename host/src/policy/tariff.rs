@@ -19,12 +19,13 @@ impl Policies {
         }
     }
 
-    /// Terms for a session that starts. The tariffs are asked in order; one that fails is passed over, and the offer
+    /// Terms for a session that starts. The tariffs whose manifest admits the station are asked in order; one that fails is passed over, and the offer
     /// says so. Nobody's offer is no offer: the session charges without a price.
     pub async fn offer(&self, ask: &OfferAsk, deadline: Instant) -> (Offer, Effects) {
         let mut offer = Offer::default();
         let mut effects = Effects::default();
-        for plugin in self.host.tariffs().iter() {
+        let tariffs = self.host.tariffs();
+        for plugin in tariffs.iter().filter(|plugin| plugin.manifest().filters.admit(&ask.about)) {
             let version = &plugin.version().version;
             match plugin.offer(ask, deadline).await {
                 Ok((terms, more)) => {
@@ -46,7 +47,7 @@ impl Policies {
     }
 
     /// The price on pinned terms, with the version that computed it. It is asked of the plugin of that name, whatever
-    /// its version is by now: the terms hold all that decides.
+    /// its version is by now and whichever stations that one wants: the terms hold all that decides.
     pub async fn price(&self, ask: &PriceAsk, deadline: Instant) -> Result<(Bill, String), String> {
         let name = &ask.pinned.plugin;
         let plugin = self.host.plugin(name).ok_or(format!("{name} is not in service"))?;
@@ -68,7 +69,7 @@ mod tests {
     use crate::plugins::Host;
     use crate::plugins::guests::{SPINS, ask, host, name};
     use crate::plugins::tariff_guests::{
-        NO_OFFER, PRICES_ITS_LETTER, PRICES_NONSENSE, letter, offers, tariff,
+        NO_OFFER, PRICES_ITS_LETTER, PRICES_NONSENSE, letter, letter_for, offers, tariff,
     };
     use crate::policy::Defaults;
 
@@ -147,6 +148,20 @@ mod tests {
         let pinned = terms(&policies).await.pinned.unwrap();
         let told = price(&policies, &pinned).await.unwrap_err();
         assert!(told.contains("add up"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn filters_say_who_offers_and_never_who_prices() {
+        let (host, _dir) = host(|_| {});
+        let policies = policies(&host);
+        let elsewhere = letter_for('A', "tags = [\"elsewhere\"]");
+        load(&host, "a", elsewhere.clone()).await;
+        load(&host, "b", letter_for('B', "vendors = [\"vendor\"]")).await;
+        let pinned = terms(&policies).await.pinned.unwrap();
+        assert_eq!(pinned.terms.body, "B");
+        load(&host, "b", elsewhere).await;
+        assert_eq!(price(&policies, &pinned).await, Ok((66, "1".into())), "its terms still hold");
+        assert_eq!(terms(&policies).await, Offer::default());
     }
 
     #[tokio::test]

@@ -102,6 +102,26 @@ async fn the_effects_of_all_who_answered_belong_to_the_decision() {
 }
 
 #[tokio::test]
+async fn a_plugin_is_not_asked_about_stations_that_it_filters_out() {
+    let (host, _dir) = host(|_| {});
+    let yes = permits(0);
+    let guests = [
+        ("elsewhere", "unreachable", "[filters]\ntags = [\"marked\"]"),
+        ("here", &yes, "[filters]\ntags = [\"depot\"]\nvendors = [\"VENDOR\"]"),
+    ];
+    chain(&host, &guests).await;
+    let (decision, _) = decide(&host).await;
+    assert_eq!(asked(&decision), ["here"]);
+    assert!(decision.permit().is_some(), "{decision:?}");
+    let calls: Vec<_> = host.status().into_iter().map(|plugin| plugin.calls).collect();
+    assert_eq!(calls, [0, 1]);
+
+    host.retire(&name("here"));
+    let (decision, _) = decide(&host).await;
+    assert_eq!(decision.why, "no plugin was asked; refused by default");
+}
+
+#[tokio::test]
 async fn without_plugins_the_default_answers() {
     let (host, _dir) = host(|_| {});
     let (decision, _) = decide(&host).await;

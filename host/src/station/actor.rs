@@ -20,7 +20,7 @@ use super::commands::CommandId;
 use super::credentials::Proof;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
-use super::registry::{Command, CommandFailure, LiveCell, Registry};
+use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
 use crate::domain::{Millis, StationId};
 use crate::ocpp::Dialect;
@@ -47,8 +47,8 @@ pub(super) enum Letter {
         proof: Proof,
     },
     Command(Box<Command>, Answer),
-    /// The station's credentials have changed.
-    HangUp,
+    /// The station has to connect again.
+    HangUp(Changed),
 }
 
 type Answer = oneshot::Sender<Result<Box<RawValue>, CommandFailure>>;
@@ -168,8 +168,11 @@ impl Actor {
                 self.answers.insert(id, answer);
                 self.machine.handle(now(), Input::Command(id, *command));
             }
-            Letter::HangUp => {
+            Letter::HangUp(Changed::Credentials) => {
                 self.hang_up(Parting::Credentials, "its credentials have changed".to_owned());
+            }
+            Letter::HangUp(Changed::Protocol) => {
+                self.hang_up(Parting::Protocol, "another protocol is wanted of it".to_owned());
             }
         }
     }

@@ -40,6 +40,9 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
+/// Subprotocols of one request that are looked at. Stations name one to three.
+const MAX_OFFERED: usize = 8;
+
 /// How much of a path goes into the log, in characters.
 const MAX_LOGGED_PATH: usize = 100;
 
@@ -56,9 +59,16 @@ pub struct Door {
 struct Knock {
     station: StationId,
     password: Option<Vec<u8>>,
+    /// The subprotocols that it names.
+    offered: Vec<String>,
+    accept_key: String,
+}
+
+/// What the records say of a station that may come in.
+struct Admitted {
+    proof: Proof,
     /// `None`: no subprotocol in common.
     dialect: Option<&'static Dialect>,
-    accept_key: String,
 }
 
 /// Why a request does not come in.
@@ -158,10 +168,10 @@ impl Door {
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         let admitted = match read_knock(&path, request.headers()) {
-            Ok(knock) => self.admit(&knock).await.map(|proof| (knock, proof)),
+            Ok(knock) => self.admit(&knock).await.map(|admitted| (knock, admitted)),
             Err(refusal) => Err(refusal),
         };
-        let (knock, proof) = match admitted {
+        let (knock, admitted) = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let station = station_of(&path).map_or_else(String::new, |id| id.to_string());
@@ -170,29 +180,35 @@ impl Door {
                 return refusal.response();
             }
         };
-        let response = switching(&knock);
+        let response = switching(&knock, admitted.dialect);
         let registry = self.registry.clone();
         tokio::spawn(async move {
             match hyper::upgrade::on(&mut request).await {
-                Ok(upgraded) => hand_over(upgraded, &registry, knock, proof, peer).await,
+                Ok(upgraded) => hand_over(upgraded, &registry, knock, admitted, peer).await,
                 Err(error) => info!(station = %knock.station, %peer, %error, "no upgrade"),
             }
         });
         response
     }
 
-    /// How the station proved itself, if it may come in at all.
-    async fn admit(&self, knock: &Knock) -> Result<Proof, Refusal> {
+    /// How the station proved itself and what to speak with it, if it may come in at all.
+    async fn admit(&self, knock: &Knock) -> Result<Admitted, Refusal> {
         let mut record = self.store.read::<StationRecord>(&knock.station)?;
         if record.is_none() && self.accept_unknown {
             self.register(&knock.station).await?;
             // Somebody else may have been quicker, and have set a password.
             record = self.store.read::<StationRecord>(&knock.station)?;
         }
-        let record = record.ok_or(Refusal::Unknown)?;
-        let Some(hash) = record.value.password_hash else { return Ok(Proof::Name) };
+        let record = record.ok_or(Refusal::Unknown)?.value;
+        let proof = self.proof(knock, record.password_hash.as_deref()).await?;
+        let dialect = Dialect::choose(&knock.offered, record.wanted_protocol.as_deref());
+        Ok(Admitted { proof, dialect })
+    }
+
+    async fn proof(&self, knock: &Knock, hash: Option<&str>) -> Result<Proof, Refusal> {
+        let Some(hash) = hash else { return Ok(Proof::Name) };
         let password = knock.password.as_deref().ok_or(Refusal::WrongPassword)?;
-        if self.credentials.verify(&knock.station, password, &hash).await {
+        if self.credentials.verify(&knock.station, password, hash).await {
             Ok(Proof::Password)
         } else {
             Err(Refusal::WrongPassword)
@@ -247,21 +263,18 @@ fn read_knock(path: &str, headers: &HeaderMap) -> Result<Knock, Refusal> {
         }
     };
     let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    let offered: Vec<&str> = offered
+    let offered = offered
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(str::trim))
+        .flat_map(|value| value.split(',').map(|name| name.trim().to_owned()))
+        .filter(|name| !name.is_empty())
+        .take(MAX_OFFERED)
         .collect();
-    Ok(Knock {
-        station,
-        password,
-        dialect: Dialect::choose(offered.iter().copied()),
-        accept_key: derive_accept_key(key.as_bytes()),
-    })
+    Ok(Knock { station, password, offered, accept_key: derive_accept_key(key.as_bytes()) })
 }
 
 /// Without a common subprotocol the handshake is completed without one and the connection then closed
 /// (OCPP-J 1.6 §3.1.2): the close frame can say why, an HTTP error cannot.
-fn switching(knock: &Knock) -> Response<Full<Bytes>> {
+fn switching(knock: &Knock, dialect: Option<&Dialect>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -270,9 +283,10 @@ fn switching(knock: &Knock) -> Response<Full<Bytes>> {
     if let Ok(accept) = HeaderValue::from_str(&knock.accept_key) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
-    if let Some(dialect) = knock.dialect {
-        let name = HeaderValue::from_static(dialect.subprotocol);
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
+    // Only one that was offered may be named (RFC 6455 §4.2.2).
+    let name = dialect.map(|dialect| dialect.subprotocol);
+    if let Some(name) = name.filter(|name| knock.offered.iter().any(|offered| offered == name)) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
     }
     response
 }
@@ -281,17 +295,19 @@ async fn hand_over(
     upgraded: hyper::upgrade::Upgraded,
     registry: &Registry,
     knock: Knock,
-    proof: Proof,
+    admitted: Admitted,
     peer: SocketAddr,
 ) {
-    let station = knock.station;
+    let Knock { station, offered, .. } = knock;
+    let Admitted { proof, dialect } = admitted;
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
     };
     let socket = Socket::upgraded(parts.io.into_inner(), parts.read_buf).await;
-    let Some(dialect) = knock.dialect else {
+    let Some(dialect) = dialect else {
         let known: Vec<_> = DIALECTS.iter().map(|dialect| dialect.subprotocol).collect();
-        warn!(%station, %peer, ?known, "refused at the door: no subprotocol in common");
+        let reason = "refused at the door: no subprotocol in common, or not the one wanted of it";
+        warn!(%station, %peer, ?offered, ?known, "{reason}");
         return socket.part(Parting::NoSubprotocol);
     };
     let socket = Box::new(socket);

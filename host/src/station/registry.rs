@@ -18,7 +18,7 @@ use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
 use super::socket::Socket;
 use crate::domain::{Millis, StationId};
-use crate::ocpp::{Dialect, ErrorCode, Fault};
+use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
 
 /// Letters that may wait for one actor. More are refused, which the sender is told.
 const MAX_LETTERS: usize = 8;
@@ -34,6 +34,13 @@ pub struct Command {
     pub payload: Box<RawValue>,
     /// From now to the station's answer, waiting for its turn included.
     pub timeout: Duration,
+}
+
+/// What an operator changed of a station that has to connect again for it.
+#[derive(Debug, Clone, Copy)]
+pub enum Changed {
+    Credentials,
+    Protocol,
 }
 
 /// Why a command has no answer.
@@ -175,6 +182,11 @@ impl Registry {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The subprotocols that stations may be spoken with, newest first.
+    pub fn protocols() -> Vec<&'static str> {
+        DIALECTS.iter().map(|dialect| dialect.subprotocol).collect()
+    }
+
     /// The station as of now; `None` when it has not been connected for a while.
     pub fn live(&self, id: &StationId) -> Option<Live> {
         lock(&self.inner.stations).actors.get(id).map(|entry| entry.live.view())
@@ -210,13 +222,13 @@ impl Registry {
         outcome.await.unwrap_or(Err(CommandFailure::ShuttingDown))
     }
 
-    /// Ends the connection of a station whose credentials have changed; it may come back and prove itself anew.
-    pub fn hang_up(&self, id: &StationId) {
+    /// Ends the connection of a station for which something else counts from now on; it may come back at once.
+    pub fn hang_up(&self, id: &StationId, changed: Changed) {
         let stations = lock(&self.inner.stations);
         if let Some(entry) = stations.actors.get(id) {
             lock(&entry.live.now).link = None;
-            if entry.letters.try_send(Letter::HangUp).is_err() {
-                tracing::warn!(station = %id, "busy: still connected with its earlier credentials");
+            if entry.letters.try_send(Letter::HangUp(changed)).is_err() {
+                tracing::warn!(station = %id, ?changed, "busy: still connected as before the change");
             }
         }
     }
@@ -252,7 +264,7 @@ impl Registry {
             }
             Err(refused) => match refused.into_inner() {
                 Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
-                Letter::Command(..) | Letter::HangUp => unreachable!("a link was sent"),
+                Letter::Command(..) | Letter::HangUp(_) => unreachable!("a link was sent"),
             },
         }
     }

@@ -56,6 +56,7 @@ pub(super) enum Parting {
     Crowded,
     WeakerProof,
     Credentials,
+    Protocol,
 }
 
 impl Parting {
@@ -72,6 +73,7 @@ impl Parting {
                 (CloseCode::Policy, "the connection in place proved itself better")
             }
             Self::Credentials => (CloseCode::Policy, "the credentials have changed: connect again"),
+            Self::Protocol => (CloseCode::Policy, "another protocol is wanted: connect again"),
             Self::NotReading => (CloseCode::Policy, "too many messages wait to be read"),
         };
         CloseFrame { code, reason: reason.into() }

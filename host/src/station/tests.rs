@@ -1,8 +1,8 @@
 //! Conversations with one station: wire in, wire out, over a real store on a memory engine. Time is a number.
 
-mod tariff;
-
+mod failing_store;
 mod second_family;
+mod tariff;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
     Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
 };
-use crate::ocpp::{v16, v201};
+use crate::ocpp::{Dialect, v16, v201};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
 
 /// A station's machine with everything around it that the actor would provide.
@@ -61,11 +61,18 @@ impl Bench {
     fn new() -> Self {
         let engine = Arc::new(MemoryEngine::default());
         let store = Store::on_engine(engine.clone()).unwrap();
+        let mut bench = Self::over(engine, store);
+        bench.link();
+        bench
+    }
+
+    /// A machine that nothing is connected to, over a store that may hold something.
+    fn over(engine: Arc<MemoryEngine>, store: Store) -> Self {
         let manners = Manners {
             heartbeat: Duration::from_secs(300),
             policy_deadline: Duration::from_secs(3),
         };
-        let mut bench = Self {
+        Self {
             machine: Machine::new(station(), manners, 7),
             store,
             engine,
@@ -79,21 +86,21 @@ impl Bench {
             policy: Box::new(permit),
             asked: 0,
             tariff: Box::new(|_| TariffSaid::Offered(Offer::default())),
-        };
-        bench.link();
-        bench
+        }
     }
 
     fn link(&mut self) {
-        let link = Link { dialect: &v16::DIALECT, peer: "127.0.0.1:5000".into() };
-        self.input(Input::Linked(link));
+        self.link_over(&v16::DIALECT);
+    }
+
+    fn link_over(&mut self, dialect: &'static Dialect) {
+        self.input(Input::Linked(Link { dialect, peer: "127.0.0.1:5000".into() }));
     }
 
     /// A station of the second family.
     fn of_2_0_1() -> Self {
         let mut bench = Self::new();
-        let link = Link { dialect: &v201::DIALECT, peer: "127.0.0.1:5001".into() };
-        bench.input(Input::Linked(link));
+        bench.link_over(&v201::DIALECT);
         bench
     }
 

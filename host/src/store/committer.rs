@@ -91,6 +91,7 @@ pub(super) struct Committer {
     durable: watch::Sender<Seq>,
     health: watch::Sender<Health>,
     group_commits: metrics::Histogram,
+    written_bytes: metrics::Counter,
     sync_seconds: metrics::Histogram,
 }
 
@@ -114,6 +115,7 @@ pub(super) fn start(
         durable,
         health,
         group_commits: metrics::histogram!("plugpoint_store_group_commits"),
+        written_bytes: metrics::counter!("plugpoint_store_bytes_total"),
         sync_seconds: metrics::histogram!("plugpoint_store_sync_seconds"),
     };
     let thread =
@@ -191,6 +193,7 @@ impl Committer {
             let outcome = self.ledger.admit(commit, &mut group.batch, &*engine)?;
             group.add(durability, outcome, answer);
         }
+        self.written_bytes.increment(group.batch.bytes() as u64);
         if !group.batch.is_empty() && self.clean.take().is_some() {
             self.dirty_since = Instant::now();
         }

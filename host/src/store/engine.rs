@@ -58,6 +58,12 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
+
+    /// Bytes of all keys and values.
+    pub fn bytes(&self) -> usize {
+        let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        self.writes.iter().map(|(key, value)| key.len() + bytes(value)).sum()
+    }
 }
 
 impl IntoIterator for Batch {

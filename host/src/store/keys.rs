@@ -6,7 +6,8 @@
 //! because numbering goes on from it.
 
 use crate::domain::{
-    IdToken, Millis, MilliwattHours, Place, PluginName, Pseudonym, Seq, SessionId, StationId,
+    IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, Pseudonym, Seq, SessionId,
+    StationId,
 };
 
 use super::engine::KeyRange;
@@ -29,6 +30,9 @@ pub enum Table {
     Connector = b'C',
     Plugin = b'G',
     PluginState = b'g',
+    /// The order in which the plugins of a hook are asked.
+    PluginOrder = b'r',
+    UnloadedPlugin = b'u',
     LastSeen = b'H',
     SeenStart = b'I',
     SeenEvent = b'E',
@@ -154,6 +158,7 @@ macro_rules! name_key {
 
 name_key!(StationId, id => id.as_str(), text => Self::new(text).ok());
 name_key!(PluginName, name => name.as_str(), text => Self::new(text).ok());
+name_key!(OrderedHook, hook => hook.as_str(), text => text.parse().ok());
 name_key!(IdToken, token => &token.canonical(), text => Self::new(text).ok());
 name_key!(Pseudonym, name => &name.0, text => Some(Self(text.to_owned())));
 name_key!(String, name => name, text => Some(text.to_owned()));

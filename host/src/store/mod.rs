@@ -38,8 +38,8 @@ pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent, SeenStart,
-    StationSession, StationTransaction, TokenName,
+    LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record, SeenEvent, SeenStart,
+    StationSession, StationTransaction, TokenName, UnloadedPlugin,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

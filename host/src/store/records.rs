@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConnectorState, IdToken, Millis, MilliwattHours, Place, PluginName, PluginVersion, Pseudonym,
-    Seq, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
+    ConnectorState, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, PluginVersion,
+    Pseudonym, Seq, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -44,6 +44,8 @@ record!(StationTransaction, StationTransaction by (StationId, String), version 1
 record!(TokenRecord, Token by IdToken, version 1);
 record!(TokenName, TokenName by Pseudonym, version 1);
 record!(PluginRecord, Plugin by PluginName, version 1);
+record!(UnloadedPlugin, UnloadedPlugin by PluginName, version 1);
+record!(PluginOrder, PluginOrder by OrderedHook, version 1);
 record!(ObserverCursor, ObserverCursor by PluginName, version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(Counter, Counter by String, version 1);
@@ -90,6 +92,22 @@ pub struct PluginRecord {
     pub active: PluginVersion,
     pub previous: Option<PluginVersion>,
     pub loaded_at: Millis,
+    /// The operator wants it to answer nothing for now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+}
+
+/// What is known of a plugin that was unloaded: its state is still there, and a later load has to know whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnloadedPlugin {
+    /// `version` of the manifest that ran last.
+    pub version: String,
+}
+
+/// Who is asked first, in the operator's words. Plugins that are not named come behind, by their manifests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginOrder {
+    pub plugins: Vec<PluginName>,
 }
 
 /// How far an observing plugin has come. Moves in one commit with what the plugin wrote on the way, and stays with

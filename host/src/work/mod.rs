@@ -5,11 +5,9 @@ mod observers;
 mod presence;
 mod retention;
 mod rollout;
-#[cfg(test)]
-mod tests;
 
 pub use free_space::FreeSpace;
 pub use observers::{Observers, Standing, Tell, observed};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
-pub use rollout::{Outcome, Rollout, RolloutError, Unrestored};
+pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};

@@ -13,9 +13,6 @@ const SHUTDOWN: Opcode = opcode::read::<u32>(b'X', 125);
 /// `EXT4_GOING_FLAGS_NOLOGFLUSH`: what the journal has not committed is lost.
 const NO_LOG_FLUSH: u32 = 2;
 
-/// Size of the disk in bytes. The file is sparse, so it takes what is written.
-const SIZE: u64 = 1 << 30;
-
 /// How long a killed process may hold its files.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,12 +25,13 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// A new, empty one; or the reason why this machine does not allow it.
-    pub(super) fn new() -> Result<Self, String> {
+    /// A new, empty one; or the reason why this machine does not allow it. The image is sparse: of `size` bytes it
+    /// takes those that are written.
+    pub(super) fn new(size: u64) -> Result<Self, String> {
         let dir = tempfile::tempdir().unwrap();
         let disk =
             Self { image: dir.path().join("image"), mounted: dir.path().join("disk"), _dir: dir };
-        File::create(&disk.image).and_then(|image| image.set_len(SIZE)).unwrap();
+        File::create(&disk.image).and_then(|image| image.set_len(size)).unwrap();
         std::fs::create_dir(&disk.mounted).unwrap();
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&disk.image))?;
         disk.mount()?;

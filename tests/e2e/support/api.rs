@@ -1,5 +1,6 @@
 //! The operator's HTTP client.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Items of one page of a list.
 const PAGE: usize = 200;
+
+/// Facts that are read at once.
+const FACTS: usize = 2000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
@@ -120,24 +124,62 @@ impl Api {
         self.try_send(Method::POST, &format!("/v1/stations/{station}/commands"), Some(body)).await
     }
 
+    /// What a plugin keeps, as text.
+    pub(crate) async fn state(&self, plugin: &str) -> BTreeMap<String, String> {
+        let mut kept = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/v1/plugins/{plugin}/state?limit={PAGE}{after}");
+            let page = self.get(&path).await;
+            for entry in page["state"].as_array().unwrap() {
+                let word = |part: &str| entry[part].as_str().unwrap().to_owned();
+                kept.insert(word("key"), word("text"));
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={}", next.replace('/', "%2F")),
+                None => return kept,
+            }
+        }
+    }
+
+    /// What an observer stands at when nothing is before it any more.
+    pub(crate) async fn caught_up(&self, plugin: &str) -> Value {
+        let wait = async {
+            loop {
+                let plugin = self.get(&format!("/v1/plugins/{plugin}")).await;
+                let observer = plugin["running"]["observer"].clone();
+                if observer["lag"] == 0 && observer["cursor"] != 0 {
+                    return observer;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the observer catches up")
+    }
+
     /// The log from the beginning up to what is durable now, as the stream's `data` objects.
     pub(crate) async fn facts(&self) -> Vec<Value> {
         let mut facts = Vec::new();
+        self.each_fact(|fact| facts.push(fact)).await;
+        facts
+    }
+
+    /// The same, one by one: a long log does not have to fit into memory.
+    pub(crate) async fn each_fact(&self, mut see: impl FnMut(Value)) {
         let mut after = 0;
         loop {
-            let url = format!("{}/v1/events?after={after}&follow=false&limit={PAGE}", self.base);
+            let url = format!("{}/v1/events?after={after}&follow=false&limit={FACTS}", self.base);
             let text = self.client.get(url).bearer_auth(&self.key).send().await.unwrap();
             let text = text.error_for_status().unwrap().text().await.unwrap();
-            let page = text
-                .lines()
-                .filter_map(|line| line.strip_prefix("data:"))
-                .map(|data| serde_json::from_str::<Value>(data.trim()).unwrap())
-                .collect::<Vec<_>>();
-            match page.last() {
-                Some(last) => after = last["seq"].as_u64().unwrap(),
-                None => return facts,
+            let mut last = None;
+            for data in text.lines().filter_map(|line| line.strip_prefix("data:")) {
+                let fact: Value = serde_json::from_str(data.trim()).unwrap();
+                last = fact["seq"].as_u64();
+                see(fact);
             }
-            facts.extend(page);
+            match last {
+                Some(last) => after = last,
+                None => return,
+            }
         }
     }
 }

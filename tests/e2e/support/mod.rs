@@ -2,6 +2,7 @@
 
 mod api;
 mod fleet;
+mod reckoning;
 mod server;
 mod socket;
 
@@ -9,11 +10,18 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use api::Api;
 pub(crate) use fleet::{Fleet, profile, version_of};
+pub(crate) use reckoning::{Reckoning, load_bookkeepers};
 pub(crate) use server::{Server, Start};
-pub(crate) use socket::{Reply, Socket, connect, handshake, insist};
+pub(crate) use socket::{Reply, Socket, connect, handshake, insist, try_connect};
 
 /// The basic password of every station in the stories.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+/// How much of something a story has, where an environment variable may ask for more of it.
+pub(crate) fn number_from(variable: &str, otherwise: u64) -> u64 {
+    let told = |text: String| text.parse().unwrap_or_else(|e| panic!("{variable}={text}: {e}"));
+    std::env::var(variable).map_or(otherwise, told)
+}
 
 /// Where the build put everything.
 pub(crate) fn target_dir() -> &'static Path {

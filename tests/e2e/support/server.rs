@@ -26,12 +26,15 @@ pub(crate) struct Start {
     /// A command that runs the server, such as `strace` with its arguments.
     pub(crate) under: Vec<String>,
     pub(crate) more: Vec<String>,
+    /// Where its log goes.
+    log: PathBuf,
 }
 
 impl Start {
     pub(crate) fn new(data: &Path) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
-        Self { data: data.to_owned(), listen, under: Vec::new(), more: Vec::new() }
+        let (data, log) = (data.to_owned(), data.with_extension("log"));
+        Self { data, listen, under: Vec::new(), more: Vec::new(), log }
     }
 
     pub(crate) fn on(mut self, listen: SocketAddr) -> Self {
@@ -46,6 +49,11 @@ impl Start {
 
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.more.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    pub(crate) fn log_to(mut self, log: &Path) -> Self {
+        self.log = log.to_owned();
         self
     }
 
@@ -73,7 +81,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(start: Start) -> Self {
         std::fs::create_dir_all(&start.data).unwrap();
-        let log = start.data.with_extension("log");
+        let log = start.log.clone();
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut child = start.command().stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

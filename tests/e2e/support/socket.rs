@@ -40,6 +40,15 @@ pub(crate) enum Reply {
 
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
+/// An honest handshake with a server that may be down or going down.
+pub(crate) async fn try_connect(server: SocketAddr, id: &str, subprotocol: &str) -> Option<Socket> {
+    let mut request = format!("ws://{server}/ocpp/{id}").into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
+    let stream = TcpStream::connect(server).await.ok()?;
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await.ok()?;
+    Some(Socket(socket))
+}
+
 /// One handshake: the subprotocol and the password are the story's to choose. The error is the HTTP status.
 pub(crate) async fn handshake(
     server: SocketAddr,

@@ -62,6 +62,7 @@ impl House {
             registry,
             rollout,
             observers: observers.clone(),
+            when_nobody_decides: Defaults::default().authorize,
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             serving: serving.clone(),

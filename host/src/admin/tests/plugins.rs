@@ -2,18 +2,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::House;
-use crate::domain::{Effects, FactBody, PluginName, StateWrite};
-use crate::plugins::guests::{PASSES, REFUSES, with_lifecycle};
+use super::house::Answer;
+use crate::domain::{Effects, FactBody, PluginName, Seq, StateWrite};
+use crate::plugins::guests::{PASSES, REFUSES, authorizer, with_lifecycle};
 use crate::plugins::watchers::counter;
 use crate::store::Commit;
 
 #[tokio::test]
 async fn a_plugin_is_loaded_swapped_rolled_back_and_unloaded() {
     let house = House::open().await;
-    assert_eq!(house.get("/v1/plugins").await.good(), json!({ "plugins": [], "next": null }));
+    assert_eq!(house.get("/v1/plugins").await.good()["plugins"], json!([]));
 
     let one = house.put("/v1/plugins/cards", with_lifecycle(PASSES, "1")).await.good();
     assert_eq!((&one["name"], &one["version"]), (&json!("cards"), &json!("1")));
@@ -36,7 +38,7 @@ async fn a_plugin_is_loaded_swapped_rolled_back_and_unloaded() {
     assert_eq!(house.get("/v1/plugins/cards").await.bad(404).0, "plugin-not-found");
     assert_eq!(house.delete("/v1/plugins/cards").await.bad(404).0, "plugin-not-found");
 
-    let log = house.store.facts(crate::domain::Seq(0), 10).unwrap();
+    let log = house.store.facts(Seq(0), 10).unwrap();
     let log = serde_json::to_value(log).unwrap();
     let changes = log.as_array().unwrap().iter().map(|fact| &fact["fact"]["body"]["data"]);
     let changes: Vec<_> = changes.map(|data| (&data["change"], &data["version"])).collect();
@@ -79,6 +81,79 @@ async fn a_file_and_its_settings_come_together_or_apart() {
     let same = house.put("/v1/plugins/cards", r#"{"settings":{}}"#).await.good();
     assert_eq!(same["version"], "2");
     assert_eq!(same["previous"]["version"], "1", "what a rollback returns to is not pushed out");
+}
+
+#[tokio::test]
+async fn settings_are_changed_one_by_one_and_refused_ones_leave_the_old_in_force() {
+    let house = House::open().await;
+    let patch = |body: &'static str| {
+        let request = house.request(Method::PATCH, "/v1/plugins/cards/settings").body(body);
+        async { Answer::of(request.send().await.unwrap()).await }
+    };
+    assert_eq!(patch("{}").await.bad(404).0, "plugin-not-found");
+    house.put("/v1/plugins/cards", with_lifecycle(PASSES, "1")).await.good();
+    let (code, why) = patch(r#"{"limit":5}"#).await.bad(422);
+    assert_eq!(code, "plugin-refused");
+    assert!(why.contains("blocked"), "the plugin's own words: {why}");
+    assert_eq!(house.get("/v1/plugins/cards").await.good()["settings"], json!({}));
+    patch("[]").await.bad(400);
+
+    let changed = house.put("/v1/plugins/free", authorizer(PASSES)).await.good();
+    assert_eq!(changed["settings"], json!({}));
+    let body = r#"{"settings":{"a":{"b":1,"c":2.50}}}"#;
+    house.put("/v1/plugins/free", body).await.good();
+    let request = house.request(Method::PATCH, "/v1/plugins/free/settings");
+    let merged = request.body(r#"{"a":{"b":null},"d":true}"#).send().await.unwrap();
+    let merged = Answer::of(merged).await.good();
+    assert_eq!(merged["settings"].to_string(), r#"{"a":{"c":2.50},"d":true}"#);
+    let back = house.post("/v1/plugins/free/rollback", "").await.good();
+    assert_eq!(back["settings"].to_string(), r#"{"a":{"b":1,"c":2.50}}"#);
+
+    let log = serde_json::to_value(house.store.facts(Seq(0), 10).unwrap()).unwrap();
+    let changes = log.as_array().unwrap().iter().map(|fact| &fact["fact"]["body"]["data"]);
+    let changes: Vec<_> = changes.map(|data| &data["change"]).collect();
+    let told = ["loaded", "loaded", "settings-changed", "settings-changed", "rolled-back"];
+    assert_eq!(json!(changes), json!(told));
+}
+
+#[tokio::test]
+async fn disabling_the_last_authorizer_says_who_decides_now() {
+    let house = House::open().await;
+    house.put("/v1/plugins/cards", authorizer(PASSES)).await.good();
+    house.put("/v1/plugins/other", authorizer(PASSES)).await.good();
+    let one = house.post("/v1/plugins/cards/disable", "").await.good();
+    assert_eq!((&one["disabled"], &one["running"]), (&json!(true), &Value::Null));
+    assert_eq!(one["notice"], Value::Null, "another one still decides");
+    let last = house.post("/v1/plugins/other/disable", "").await.good();
+    let notice = last["notice"].as_str().unwrap();
+    assert!(notice.contains("every card is refused"), "{notice}");
+    assert_eq!(house.get("/v1/plugins").await.good()["notice"], notice);
+
+    let back = house.post("/v1/plugins/other/enable", "").await.good();
+    assert!(back["running"].is_object());
+    assert_eq!(house.get("/v1/plugins").await.good()["notice"], Value::Null);
+    house.post("/v1/plugins/nobody/disable", "").await.bad(404);
+    house.post("/v1/plugins/nobody/enable", "").await.bad(404);
+}
+
+#[tokio::test]
+async fn the_order_of_a_hook_is_shown_set_and_given_back_to_the_manifests() {
+    let house = House::open().await;
+    house.put("/v1/plugins/a", authorizer(PASSES)).await.good();
+    house.put("/v1/plugins/b", authorizer(PASSES)).await.good();
+    let path = "/v1/hooks/authorizer/order";
+    let names = |order: &Value| {
+        let asked = order["asked"].as_array().unwrap().iter();
+        asked.map(|asked| asked["plugin"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&house.get(path).await.good()), ["a", "b"]);
+    let set = house.put(path, r#"{"order":["b"]}"#).await.good();
+    assert_eq!((names(&set), &set["order"]), (vec!["b".into(), "a".into()], &json!(["b"])));
+    assert_eq!(house.get(path).await.good(), set);
+    assert_eq!(house.put(path, r#"{"order":["c"]}"#).await.bad(404).0, "plugin-not-found");
+    house.put(path, r#"{"order":["b","b"]}"#).await.bad(400);
+    house.get("/v1/hooks/observer/order").await.bad(400);
+    assert_eq!(names(&house.put(path, r#"{"order":[]}"#).await.good()), ["a", "b"]);
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ async fn a_station_is_set_up_before_it_ever_connects() {
         r#"{"currency":"euro"}"#,
         r#"{"tags":[""]}"#,
         r#"{"settings":5}"#,
+        r#"{"wanted_protocol":"ocpp9"}"#,
+        r#"{"shows_cost":"yes"}"#,
     ];
     for bad in bad {
         house.put("/v1/stations/CS1", bad).await.bad(400);

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{BillView, ConnectorView, DecisionView, TermsView, Timestamp, WattHours};
 use crate::domain::{
-    CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading, Place, PluginChange,
-    PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
+    CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading, OrderedHook, Place,
+    PluginChange, PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
 };
 
 /// The `data:` of one event. `kind` and `data` belong together, see [`EventBody`].
@@ -150,6 +150,11 @@ pub enum EventBody {
         version: String,
         digest: Digest,
     },
+    PluginsOrdered {
+        hook: OrderedHook,
+        /// Who comes first; empty when the manifests decide again.
+        order: Vec<PluginName>,
+    },
 }
 
 /// Samples that share one time.
@@ -241,6 +246,7 @@ impl From<FactBody> for EventBody {
             FactBody::PluginChanged { plugin, change, version, digest } => {
                 Self::PluginChanged { plugin, change, version, digest }
             }
+            FactBody::PluginsOrdered { hook, order } => Self::PluginsOrdered { hook, order },
         }
     }
 }

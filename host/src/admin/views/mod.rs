@@ -19,7 +19,10 @@ pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
-pub use plugin::{ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, VersionView};
+pub use plugin::{
+    AskedView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView, PluginsPage,
+    RunningView, VersionView,
+};
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Timestamp;
-use crate::domain::{Digest, PluginName, PluginVersion, Seq};
+use crate::domain::{Digest, OrderedHook, PluginName, PluginVersion, Seq};
+use crate::plugins::Filters;
 
 /// `GET /v1/plugins`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct PluginsPage {
     pub plugins: Vec<PluginView>,
     /// Always `null`: a server runs few enough plugins to show them all.
     pub next: Option<String>,
+    /// What an operator should know of all of them together, such as that no authorizer is in service.
+    #[serde(default)]
+    pub notice: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,8 +30,40 @@ pub struct PluginView {
     pub previous: Option<VersionView>,
     /// As the operator gave them.
     pub settings: Box<RawValue>,
-    /// `null` when the plugin is on record but could not be started; the server's log says why.
+    /// The operator wants it to answer nothing for now.
+    #[serde(default)]
+    pub disabled: bool,
+    /// `null` when the plugin is disabled, or could not be started; then its log says why.
     pub running: Option<RunningView>,
+    /// What follows from a change, in the answer to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
+}
+
+/// `GET /v1/hooks/{hook}/order`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    pub hook: OrderedHook,
+    /// Who comes first, in the operator's words. Empty: the manifests' priorities decide.
+    pub order: Vec<PluginName>,
+    /// Who is in service, in the order in which they are asked.
+    pub asked: Vec<AskedView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedView {
+    pub plugin: PluginName,
+    pub version: String,
+    /// As its manifest says. Lower numbers come first where the operator says nothing.
+    pub priority: i32,
+}
+
+/// `PUT /v1/hooks/{hook}/order`. Plugins that are not named follow by priority; an empty list gives the word back to
+/// the manifests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderChange {
+    pub order: Vec<PluginName>,
 }
 
 /// How a plugin does, since this version came into service.
@@ -38,6 +74,9 @@ pub struct RunningView {
     pub hooks: Vec<String>,
     /// The capabilities that it was granted.
     pub imports: Vec<String>,
+    /// The stations that it is asked about, as its manifest says; empty lists for all.
+    #[serde(default)]
+    pub filters: Filters,
     /// `closed`: it is asked. `open`: it is not, for a while, because it kept failing. `probing`: one call tries it.
     pub breaker: String,
     /// Failed ones included.

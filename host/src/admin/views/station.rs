@@ -19,6 +19,10 @@ pub struct StationView {
     pub online: bool,
     /// The subprotocol of the running connection, for example `ocpp1.6`.
     pub protocol: Option<String>,
+    /// The subprotocol that alone is spoken with it; `null` for the newest that both know.
+    pub wanted_protocol: Option<String>,
+    /// It is told what a session costs so far, to show it to the driver.
+    pub shows_cost: bool,
     /// Address of the running connection.
     pub peer: Option<String>,
     pub vendor: Option<String>,
@@ -72,6 +76,10 @@ pub struct StationChange {
     pub tags: Change<Vec<String>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub settings: Change<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub wanted_protocol: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub shows_cost: Change<bool>,
 }
 
 /// `PUT /v1/stations/{id}/password`. Has no `Debug`, so that no log can show it.

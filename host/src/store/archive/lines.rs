@@ -17,8 +17,8 @@ use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginRecord, Record, SeenEvent,
-    SeenStart, StationSession, StationTransaction, TokenName,
+    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
+    SeenEvent, SeenStart, StationSession, StationTransaction, TokenName, UnloadedPlugin,
 };
 use crate::store::value::{self, MAX_VALUE};
 
@@ -106,6 +106,7 @@ tables! {
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
     OpenSession "open-session" => records::<OpenSession>();
     Plugin "plugin" => records::<PluginRecord>();
+    PluginOrder "plugin-order" => records::<PluginOrder>();
     PluginState "plugin-state" => Way::Records(&State);
     Raw "raw" => Way::WithItsFact;
     Secret "secret" => records::<Secret>();
@@ -117,6 +118,7 @@ tables! {
     StationTransaction "station-transaction" => records::<StationTransaction>();
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
+    UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
 }
 
 impl<R> Port for Of<R>

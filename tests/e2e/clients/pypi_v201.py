@@ -9,14 +9,14 @@ import asyncio
 import base64
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 import websockets
 from ocpp.routing import on
 from ocpp.v201 import ChargePoint, call, call_result
 
-URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD = sys.argv[1:6]
-STARTED = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(minutes=90)
+URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD, EVENING = sys.argv[1:7]
+STARTED = datetime.fromisoformat(EVENING.replace("Z", "+00:00"))
 EVSE = {"id": 1, "connector_id": 1}
 
 
@@ -84,7 +84,7 @@ async def local_session(station):
         event("Ended", "first", 4, 31, "StopAuthorized", {"stopped_reason": "Local"}, id_token=token(GOOD_CARD),
               meter_value=register(8.4, 31, "Transaction.End"))
     )
-    say("stop", status=stop.id_token_info["status"], at=at(31))
+    say("stop", status=stop.id_token_info["status"], at=at(31), cost=stop.total_cost)
 
 
 async def remote_session(station):
@@ -96,15 +96,15 @@ async def remote_session(station):
     )
     say("remote start", status=start.id_token_info["status"], at=at(40))
     transaction = await asyncio.wait_for(station.stops.get(), 30)
-    await station.call(
+    stop = await station.call(
         event("Ended", transaction, 1, 50, "RemoteStop", {"stopped_reason": "Remote"},
               meter_value=register(9.0, 50, "Transaction.End"))
     )
-    say("remote stop", at=at(50))
+    say("remote stop", at=at(50), cost=stop.total_cost)
 
 
 async def evening(station):
-    identity = {"vendor_name": "PyPI", "model": "Third Opinion"}
+    identity = {"vendor_name": "PyPI", "model": "Second Opinion"}
     boot = await station.call(call.BootNotification(charging_station=identity, reason="PowerUp"))
     say("boot", status=boot.status)
     status = {"timestamp": at(0), "connector_status": "Available", "evse_id": 1, "connector_id": 1}

@@ -1,22 +1,31 @@
-//! Loading, swapping, rolling back and unloading plugins while stations charge. Knows neither wasm nor HTTP.
+//! Loading, swapping, rolling back, pausing and unloading plugins while stations charge. Knows neither wasm nor HTTP.
 //!
 //! The order is always: prepare (nobody is affected) → record (on the disk, with a fact) → publish (the next call sees
 //! it). A crash in between leaves what the record says, because the record is what a start restores.
 
+mod order;
+mod pause;
+mod settings;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::observers::first_cursor;
 use crate::domain::{
-    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, MAX_PLUGINS, Millis, PluginChange, PluginName,
-    PluginVersion, Stamp, Versioned,
+    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, MAX_PLUGINS, Millis, OrderedHook, PluginChange,
+    PluginName, PluginVersion, Stamp, Versioned,
 };
 use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
 use crate::store::{
     All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
-    StoreError,
+    StoreError, UnloadedPlugin,
 };
+
+pub use order::{Asked, HookOrder};
 
 /// How often a version is prepared anew because the one in service wrote to the state that it migrates.
 const MAX_ATTEMPTS: usize = 3;
@@ -27,6 +36,14 @@ pub struct Rollout {
     store: Store,
     now: fn() -> Millis,
     turn: Mutex<()>,
+}
+
+/// A change on its way into the records.
+struct Step {
+    name: PluginName,
+    change: PluginChange,
+    /// The version that wrote the plugin's state last.
+    older: Option<String>,
 }
 
 /// What a change did.
@@ -51,8 +68,14 @@ pub enum RolloutError {
     NothingToRollBack(PluginName),
     #[error("a server runs at most {MAX_PLUGINS} plugins")]
     TooMany,
+    #[error("'{0}' is named twice; a plugin has one place in an order")]
+    NamedTwice(PluginName),
+    #[error("'{plugin}' does not answer the hook {hook}")]
+    DoesNotAnswer { plugin: PluginName, hook: OrderedHook },
     #[error("settings take {0} bytes and at most {MAX_PLUGIN_SETTINGS} are kept")]
     SettingsTooLarge(usize),
+    #[error("the settings on record are no JSON object: {0}")]
+    NoObject(serde_json::Error),
     /// The plugin cannot run, or does not accept its settings. What ran before still runs.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -81,10 +104,33 @@ impl Rollout {
         to_the_end(async move { this.do_load(name, component, settings).await }).await
     }
 
+    /// Changes the settings in force by a merge patch (RFC 7396): what it does not name stays, `null` removes.
+    pub async fn merge_settings(
+        self: &Arc<Self>,
+        name: PluginName,
+        patch: Map<String, Value>,
+    ) -> Result<Outcome, RolloutError> {
+        let this = Arc::clone(self);
+        to_the_end(async move { this.do_merge_settings(name, patch).await }).await
+    }
+
     /// Back to the version before. Doing it twice returns to where it began.
     pub async fn roll_back(self: &Arc<Self>, name: PluginName) -> Result<Outcome, RolloutError> {
         let this = Arc::clone(self);
         to_the_end(async move { this.do_roll_back(name).await }).await
+    }
+
+    /// Out of service until it is enabled: on record with its settings and its state, and asked nothing. Also across
+    /// restarts, loads and rollbacks. Disabling what is disabled changes nothing.
+    pub async fn disable(self: &Arc<Self>, name: PluginName) -> Result<Outcome, RolloutError> {
+        let this = Arc::clone(self);
+        to_the_end(async move { this.do_disable(name).await }).await
+    }
+
+    /// Back into service. Enabling what is enabled changes nothing.
+    pub async fn enable(self: &Arc<Self>, name: PluginName) -> Result<Outcome, RolloutError> {
+        let this = Arc::clone(self);
+        to_the_end(async move { this.do_enable(name).await }).await
     }
 
     /// Calls in flight end on their own; the next question does not reach the plugin. Its own records stay.
@@ -93,12 +139,17 @@ impl Rollout {
         to_the_end(async move { this.do_unload(name).await }).await
     }
 
-    /// Starts every plugin on record. One that cannot run keeps no other from running; it is returned, and told
+    /// Starts every plugin on record that is not disabled. One that cannot run keeps no other from running; it is returned, and told
     /// loudly, because what it would have decided falls to the configured default.
     pub async fn restore(&self) -> Result<Vec<Unrestored>, RolloutError> {
         let _turn = self.turn.lock().await;
+        self.restore_orders()?;
         let mut unrestored = Vec::new();
         for (name, record) in self.records()? {
+            if record.disabled {
+                tracing::warn!(plugin = %name, "disabled, and asked nothing");
+                continue;
+            }
             let active = &record.active;
             match self.host.prepare_kept(&name, active).await {
                 Ok(prepared) => {
@@ -136,6 +187,26 @@ impl Rollout {
         settings: Option<String>,
     ) -> Result<Outcome, RolloutError> {
         let _turn = self.turn.lock().await;
+        self.load_in_turn(name, component, settings).await
+    }
+
+    async fn do_merge_settings(
+        &self,
+        name: PluginName,
+        patch: Map<String, Value>,
+    ) -> Result<Outcome, RolloutError> {
+        let _turn = self.turn.lock().await;
+        let current = self.on_record(&name)?.value.active.settings;
+        let settings = settings::merged(&current, patch).map_err(RolloutError::NoObject)?;
+        self.load_in_turn(name, None, Some(settings)).await
+    }
+
+    async fn load_in_turn(
+        &self,
+        name: PluginName,
+        component: Option<Vec<u8>>,
+        settings: Option<String>,
+    ) -> Result<Outcome, RolloutError> {
         let current = self.store.read::<PluginRecord>(&name)?;
         let running = current.as_ref().map(|record| &record.value.active);
         if running.is_none() && self.records()?.len() >= MAX_PLUGINS {
@@ -146,16 +217,21 @@ impl Rollout {
         if settings.len() > MAX_PLUGIN_SETTINGS {
             return Err(RolloutError::SettingsTooLarge(settings.len()));
         }
-        let prepared = match (component, running) {
-            (Some(component), _) => self.host.prepare(&name, component, &settings).await?,
+        let older = self.last_version(&name, current.as_ref())?;
+        let (prepared, change) = match (component, running) {
+            (Some(component), running) => {
+                let change =
+                    if running.is_some() { PluginChange::Swapped } else { PluginChange::Loaded };
+                let older = older.as_deref();
+                (self.host.prepare_after(older, &name, component, &settings).await?, change)
+            }
             (None, Some(active)) => {
                 let version = PluginVersion { settings, ..active.clone() };
-                self.host.prepare_kept(&name, &version).await?
+                (self.prepare_kept(&name, &version, &older).await?, PluginChange::SettingsChanged)
             }
             (None, None) => return Err(RolloutError::NotLoaded(name)),
         };
-        let change = if current.is_some() { PluginChange::Swapped } else { PluginChange::Loaded };
-        self.take_over(name, change, prepared, current).await
+        self.take_over(Step { name, change, older }, prepared, current).await
     }
 
     async fn do_roll_back(&self, name: PluginName) -> Result<Outcome, RolloutError> {
@@ -165,18 +241,19 @@ impl Rollout {
         let Some(previous) = &record.value.previous else {
             return Err(RolloutError::NothingToRollBack(name));
         };
-        let prepared = self.host.prepare_kept(&name, previous).await?;
-        self.take_over(name, PluginChange::RolledBack, prepared, current).await
+        let older = self.last_version(&name, current.as_ref())?;
+        let prepared = self.prepare_kept(&name, previous, &older).await?;
+        let change = PluginChange::RolledBack;
+        self.take_over(Step { name, change, older }, prepared, current).await
     }
 
     async fn do_unload(&self, name: PluginName) -> Result<Outcome, RolloutError> {
         let _turn = self.turn.lock().await;
-        let Some(current) = self.store.read::<PluginRecord>(&name)? else {
-            return Err(RolloutError::NotLoaded(name));
-        };
-        let Versioned { value: record, revision } = current;
+        let Versioned { value: record, revision } = self.on_record(&name)?;
         let mut commit = Commit::new();
         commit.delete::<PluginRecord>(&name, Expect::Revision(revision));
+        let left = UnloadedPlugin { version: record.active.version.clone() };
+        commit.put(&name, &left, Expect::Any);
         commit.fact(fact(&name, PluginChange::Unloaded, &record.active, (self.now)()), None);
         self.store.commit(commit).await?;
         self.host.retire(&name);
@@ -185,28 +262,57 @@ impl Rollout {
         Ok(Outcome { change: PluginChange::Unloaded, record })
     }
 
+    fn on_record(&self, name: &PluginName) -> Result<Versioned<PluginRecord>, RolloutError> {
+        let found = self.store.read::<PluginRecord>(name)?;
+        found.ok_or_else(|| RolloutError::NotLoaded(name.clone()))
+    }
+
+    /// The version that wrote a plugin's state last, whether it runs, is disabled or was unloaded.
+    fn last_version(
+        &self,
+        name: &PluginName,
+        current: Option<&Versioned<PluginRecord>>,
+    ) -> Result<Option<String>, RolloutError> {
+        if let Some(current) = current {
+            return Ok(Some(current.value.active.version.clone()));
+        }
+        let left = self.store.read::<UnloadedPlugin>(name)?;
+        Ok(left.map(|left| left.value.version))
+    }
+
+    async fn prepare_kept(
+        &self,
+        name: &PluginName,
+        version: &PluginVersion,
+        older: &Option<String>,
+    ) -> Result<Prepared, LoadError> {
+        self.host.prepare_kept_after(older.as_deref(), name, version).await
+    }
+
     /// Records the prepared version together with what its migration did, then lets it answer.
     async fn take_over(
         &self,
-        name: PluginName,
-        change: PluginChange,
+        step: Step,
         mut prepared: Prepared,
         current: Option<Versioned<PluginRecord>>,
     ) -> Result<Outcome, RolloutError> {
+        let Step { name, change, older } = step;
         let (before, expect) = match current {
             Some(Versioned { value, revision }) => (Some(value), Expect::Revision(revision)),
             None => (None, Expect::Absent),
         };
         let active = prepared.version().clone();
+        let disabled = before.as_ref().is_some_and(|before| before.disabled);
         // The same version once more must not push out the one that a rollback would want.
         let previous = before.and_then(|before| {
             if before.active == active { before.previous } else { Some(before.active) }
         });
-        let mut record = PluginRecord { active, previous, loaded_at: Millis::default() };
+        let mut record = PluginRecord { active, previous, loaded_at: Millis::default(), disabled };
         for _ in 0..MAX_ATTEMPTS {
             record.loaded_at = (self.now)();
             let mut commit = Commit::new();
             commit.put(&name, &record, expect).effects(prepared.effects().clone());
+            commit.delete::<UnloadedPlugin>(&name, Expect::Any);
             commit.fact(fact(&name, change, &record.active, record.loaded_at), None);
             match (prepared.observes(), self.store.read::<ObserverCursor>(&name)?) {
                 // With the load, so that an observer misses nothing of what comes after it.
@@ -221,15 +327,17 @@ impl Rollout {
             }
             match self.store.commit(commit).await {
                 Ok(_) => {
-                    self.host.publish(prepared);
                     let PluginVersion { version, digest, .. } = &record.active;
-                    tracing::info!(plugin = %name, version, %digest, ?change, "runs");
+                    tracing::info!(plugin = %name, version, %digest, ?change, disabled, "takes over");
+                    if !disabled {
+                        self.host.publish(prepared);
+                    }
                     self.forget_files().await;
                     return Ok(Outcome { change, record });
                 }
                 Err(CommitError::Conflict(Conflict::Effects)) => {
                     // The version in service wrote to its state meanwhile: migrate what is there now.
-                    prepared = self.host.prepare_kept(&name, &record.active).await?;
+                    prepared = self.prepare_kept(&name, &record.active, &older).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -268,8 +376,8 @@ fn fact(name: &PluginName, change: PluginChange, version: &PluginVersion, now: M
 
 /// Runs a change as a task of its own: whoever asked for it may hang up, but a version that is on record must also
 /// be published.
-async fn to_the_end(
-    change: impl Future<Output = Result<Outcome, RolloutError>> + Send + 'static,
-) -> Result<Outcome, RolloutError> {
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, RolloutError>> + Send + 'static,
+) -> Result<T, RolloutError> {
     tokio::spawn(change).await.unwrap_or(Err(RolloutError::BrokeOff))
 }

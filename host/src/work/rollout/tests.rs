@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Rollout, RolloutError};
-use crate::domain::{Millis, PluginChange, PluginName, PolicyRecords};
-use crate::plugins::guests::{PASSES, REFUSES, with_lifecycle};
+use crate::domain::{Millis, OrderedHook, PluginChange, PluginName, PolicyRecords};
+use crate::plugins::guests::{PASSES, REFUSES, with_lifecycle, with_manifest};
 use crate::plugins::{Compiler, Host, HostConfig, LoadError};
 use crate::store::{MemoryEngine, PluginRecord, Store};
 
@@ -166,6 +166,103 @@ async fn files_that_nothing_goes_back_to_are_removed() {
     rollout.unload(cards()).await.unwrap();
     assert!(!kept(&digests[1]) && !kept(&digests[2]));
     assert!(store.read::<PluginRecord>(&cards()).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_disabled_plugin_stays_out_of_service_across_a_restart_and_a_load_until_it_is_enabled() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+    let before = rollout(dir.path(), &store);
+    before.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
+    assert_eq!(before.disable(cards()).await.unwrap().change, PluginChange::Disabled);
+    assert_eq!(running(&before), []);
+
+    let after = rollout(dir.path(), &store);
+    assert!(after.restore().await.unwrap().is_empty(), "it was not to run");
+    assert_eq!(running(&after), []);
+    after.load(cards(), Some(with_lifecycle(PASSES, "2")), None).await.unwrap();
+    assert_eq!(running(&after), [], "a load makes no operator's word undone");
+    assert!(after.disable(cards()).await.is_ok(), "twice is no error");
+
+    after.enable(cards()).await.unwrap();
+    assert_eq!(running(&after), [is("cards", "2")]);
+    after.roll_back(cards()).await.unwrap();
+    assert_eq!(running(&after), [is("cards", "1")]);
+}
+
+/// What the guest's `migrate` writes: the version whose state it was told to take over.
+fn migrated_from(store: &Store) -> Option<String> {
+    let value = PolicyRecords::state(store, &cards(), "blocked").unwrap().value;
+    value.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[tokio::test]
+async fn a_plugin_that_comes_back_takes_over_the_state_that_its_last_version_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+    let rollout = rollout(dir.path(), &store);
+    rollout.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
+    rollout.unload(cards()).await.unwrap();
+    rollout.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
+    assert_eq!(migrated_from(&store), None, "the same version has nothing to take over");
+    rollout.unload(cards()).await.unwrap();
+    rollout.load(cards(), Some(with_lifecycle(PASSES, "2")), None).await.unwrap();
+    assert_eq!(migrated_from(&store).as_deref(), Some("1"));
+
+    rollout.disable(cards()).await.unwrap();
+    rollout.load(cards(), Some(with_lifecycle(PASSES, "3")), None).await.unwrap();
+    assert_eq!(migrated_from(&store).as_deref(), Some("2"), "also while it is disabled");
+}
+
+fn asked(rollout: &Rollout) -> Vec<String> {
+    let order = rollout.order(OrderedHook::Authorizer).unwrap();
+    order.asked.iter().map(|asked| asked.plugin.to_string()).collect()
+}
+
+#[tokio::test]
+async fn the_operators_order_holds_over_priorities_restarts_and_reloads() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+    let before = rollout(dir.path(), &store);
+    let name = |name: &str| name.parse::<PluginName>().unwrap();
+    for (plugin, priority) in [("a", 1), ("b", 2), ("c", 3)] {
+        let hook = format!("[hooks.authorizer]\npriority = {priority}");
+        let manifest = format!("name = \"guest\"\nversion = \"1\"\n{hook}");
+        before.load(name(plugin), Some(with_manifest(PASSES, &manifest)), None).await.unwrap();
+    }
+    assert_eq!(asked(&before), ["a", "b", "c"]);
+    let round = before.host.authorizers();
+    let hook = OrderedHook::Authorizer;
+    before.set_order(hook, vec![name("c"), name("b")]).await.unwrap();
+    assert_eq!(asked(&before), ["c", "b", "a"]);
+    assert_eq!(round[0].name(), &name("a"), "a round that has begun keeps its order");
+
+    let after = rollout(dir.path(), &store);
+    after.restore().await.unwrap();
+    assert_eq!(asked(&after), ["c", "b", "a"]);
+    after.unload(name("c")).await.unwrap();
+    assert_eq!(asked(&after), ["b", "a"]);
+    after.set_order(hook, vec![]).await.unwrap();
+    assert_eq!(asked(&after), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_meant_is_refused_with_the_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+    let rollout = rollout(dir.path(), &store);
+    rollout.load(cards(), Some(with_lifecycle(PASSES, "1")), None).await.unwrap();
+    let told = |hook, order: &[&str]| {
+        let order = order.iter().map(|name| name.parse().unwrap()).collect();
+        let refused = rollout.set_order(hook, order);
+        async move { refused.await.unwrap_err().to_string() }
+    };
+    let authorizer = OrderedHook::Authorizer;
+    assert!(told(authorizer, &["cards", "cards"]).await.contains("'cards' is named twice"));
+    assert!(told(authorizer, &["nobody"]).await.contains("no plugin 'nobody'"));
+    let tariff = told(OrderedHook::Tariff, &["cards"]).await;
+    assert!(tariff.contains("'cards' does not answer the hook tariff"), "{tariff}");
+    assert_eq!(rollout.order(authorizer).unwrap().order, []);
 }
 
 fn count_files(dir: &Path, digest: &str) -> usize {

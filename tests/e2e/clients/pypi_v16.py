@@ -9,14 +9,14 @@ import asyncio
 import base64
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 import websockets
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
 
-URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD = sys.argv[1:6]
-STARTED = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(minutes=90)
+URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD, EVENING = sys.argv[1:7]
+STARTED = datetime.fromisoformat(EVENING.replace("Z", "+00:00"))
 
 
 def at(minutes):
@@ -51,16 +51,20 @@ def register(wh, minutes):
 
 async def evening(station):
     boot = await station.call(call.BootNotification(charge_point_model="Second Opinion", charge_point_vendor="PyPI"))
-    say("boot", status=boot.status, interval=boot.interval, time=boot.current_time)
+    say("boot", status=boot.status)
     await station.call(call.StatusNotification(connector_id=1, error_code="NoError", status="Available", timestamp=at(0)))
     await station.call(call.Heartbeat())
-    say("status")
-
     blocked = await station.call(call.Authorize(id_tag=BLOCKED_CARD))
     say("blocked card", status=blocked.id_tag_info["status"])
-    good = await station.call(call.Authorize(id_tag=GOOD_CARD))
-    say("good card", status=good.id_tag_info["status"])
+    await local_session(station)
+    await remote_session(station)
+    await station.call(call.StatusNotification(connector_id=1, error_code="NoError", status="Available", timestamp=at(51)))
+    say("done")
 
+
+async def local_session(station):
+    good = await station.call(call.Authorize(id_tag=GOOD_CARD))
+    assert good.id_tag_info["status"] == "Accepted", good
     # A first session, started with the card at the station: 1,000 to 8,400 Wh in 30 minutes.
     start = await station.call(
         call.StartTransaction(connector_id=1, id_tag=GOOD_CARD, meter_start=1000, timestamp=at(1))
@@ -77,6 +81,8 @@ async def evening(station):
     )
     say("stop", status=(stop.id_tag_info or {}).get("status"), at=at(31))
 
+
+async def remote_session(station):
     # A second one, started and stopped by the operator: 8,400 to 9,000 Wh.
     say("ready for remote start")
     card, connector = await asyncio.wait_for(station.remote_starts.get(), 30)
@@ -85,13 +91,10 @@ async def evening(station):
     )
     say("remote start", transaction=start.transaction_id, status=start.id_tag_info["status"], at=at(40))
     stopped = await asyncio.wait_for(station.remote_stops.get(), 30)
-    assert stopped == start.transaction_id, (stopped, start.transaction_id)
     await station.call(
         call.StopTransaction(transaction_id=stopped, meter_stop=9000, timestamp=at(50), reason="Remote")
     )
-    say("remote stop", at=at(50))
-    await station.call(call.StatusNotification(connector_id=1, error_code="NoError", status="Available", timestamp=at(51)))
-    say("done")
+    say("remote stop", transaction=stopped, at=at(50))
 
 
 async def main():
