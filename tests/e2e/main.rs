@@ -13,6 +13,7 @@ mod archive;
 mod bad_input;
 mod dialects;
 mod disk;
+mod fleet;
 mod full_disk;
 mod hostile;
 mod imports;
