@@ -18,6 +18,7 @@ mod hostile;
 mod imports;
 mod independent_client;
 mod kill;
+mod limits;
 mod observe;
 mod power_cut;
 mod swap;

@@ -29,7 +29,7 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::{Registry, Rim};
-use crate::store::{All, Commit, Expect, MemoryEngine, Order, Store};
+use crate::store::{All, Commit, MemoryEngine, Store};
 use crate::work::{Inboxes, Observers, Rollout};
 
 /// Longer than any of these stories takes on a busy machine.
