@@ -26,8 +26,8 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
 use crate::work::{
-    Ages, FreeSpace, Inboxes, Observers, Outbox, Presence, Retention, Rollout, RolloutError,
-    Timers, observed,
+    Ages, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
+    RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -108,12 +108,13 @@ impl Server {
             DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
             DefaultVerdict::Permit => Verdict::Permit(Default::default()),
         };
+        let changes = host.changes();
+        let policies = Policies::new(host.clone(), Defaults { authorize: silence.clone() });
+        let policies = Arc::new(policies);
+        let late_bills = LateBills::new(store.clone(), policies.clone(), wall_clock);
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(
-                host.clone(),
-                Defaults { authorize: silence.clone() },
-            )),
+            policies,
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -144,6 +145,8 @@ impl Server {
         server.tasks.push(tokio::spawn(inboxes.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(outbox.keep(server.stopping.clone())));
         server.tasks.push(tokio::spawn(timers.keep(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
     }

@@ -20,6 +20,8 @@ mod independent_client;
 mod kill;
 mod limits;
 mod observe;
+mod operate;
 mod power_cut;
 mod swap;
+mod tail;
 mod tariff;

@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod hooks;
 mod key;
+mod plugin_logs;
 mod plugin_state;
 mod plugins;
 mod problem;
@@ -88,6 +89,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", plugin)
         .route("/plugins/{name}/state", get(plugin_state::list))
+        .route("/plugins/{name}/logs", get(plugin_logs::stream))
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/disable", post(plugins::disable))
         .route("/plugins/{name}/enable", post(plugins::enable))

@@ -107,7 +107,8 @@ pub(super) async fn disable(
     let tariffs = desk.admin.rollout.order(OrderedHook::Tariff)?.asked;
     let offered = tariffs.iter().any(|asked| asked.plugin == name);
     let outcome = desk.admin.rollout.disable(name.clone()).await?;
-    let unpriced = offered.then(|| "sessions on its terms get no bill while it is".to_owned());
+    let unpriced = offered
+        .then(|| "sessions on its terms wait for their bills until it is enabled".to_owned());
     let notices: Vec<_> = nobody(&desk)?.into_iter().chain(unpriced).collect();
     let Json(view) = shown(&desk, name, outcome.record).await?;
     let notice = (!notices.is_empty()).then(|| notices.join("; "));

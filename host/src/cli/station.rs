@@ -283,5 +283,13 @@ fn details(station: &StationView) -> String {
             format!("{}{error}{info} since {}", state.status, state.at),
         );
     }
+    for running in &station.charging {
+        let why = running.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let (place, energy) = (running.place(), running.energy_wh.0);
+        row(
+            &format!("session {}", running.session),
+            format!("on connector {place}, {energy} since {}{why}", running.started),
+        );
+    }
     table.render()
 }

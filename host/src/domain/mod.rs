@@ -6,6 +6,7 @@ mod decision;
 mod fact;
 mod hex;
 mod ids;
+mod journal;
 mod plugin;
 mod ports;
 mod post;
@@ -24,6 +25,7 @@ pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
+pub use journal::{JournalLine, LineLevel, Speaker};
 pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
     Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,

@@ -108,6 +108,18 @@ pub(crate) fn with_manifest(body: &str, manifest: &str) -> Vec<u8> {
     assemble(if body.contains("$get") { STATE } else { "" }, body, "", manifest)
 }
 
+/// Writes `line` into the log whenever it is asked, and passes.
+pub(crate) fn logs(line: &str, version: &str) -> Vec<u8> {
+    let imports = format!(
+        r#"(import "plugpoint:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+            (data (i32.const 2560) "{line}")"#
+    );
+    let body =
+        format!("(call $log (i32.const 1) (i32.const 2560) (i32.const {})) {PASSES}", line.len());
+    let manifest = format!("name = \"guest\"\nversion = \"{version}\"\nimports = [\"log\"]");
+    assemble(&imports, &body, "", &manifest)
+}
+
 /// With settings, and with state that it takes over.
 pub(crate) fn with_lifecycle(body: &str, version: &str) -> Vec<u8> {
     let manifest = format!("name = \"guest\"\nversion = \"{version}\"\nimports = [\"state\"]");

@@ -10,12 +10,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::compile::Compiler;
 use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
+use super::instance::IDLE_FOR;
+use super::journal::{Journal, Journals};
 use super::limits::Limits;
 use super::listeners::Listeners;
 use super::manifest::{Capability, Hook, ObserverSettings};
@@ -72,6 +76,7 @@ pub struct Host {
     pub(super) compiling: Semaphore,
     pub(super) listeners: Arc<Listeners>,
     table: ArcSwap<Table>,
+    journals: Journals,
     /// Told after every change of the table.
     changed: watch::Sender<()>,
 }
@@ -176,6 +181,7 @@ impl Host {
             compiling: Semaphore::new(1),
             listeners: Arc::default(),
             table: ArcSwap::default(),
+            journals: Journals::default(),
             changed: watch::Sender::new(()),
         }))
     }
@@ -251,9 +257,32 @@ impl Host {
         self.table.load().plugins.get(name).cloned()
     }
 
+    /// Where the lines of a plugin go, whether it is in service or not.
+    pub fn journal(&self, name: &PluginName) -> Arc<Journal> {
+        self.journals.of(name)
+    }
+
+    /// `None` if nothing was ever written by a plugin of this name, or about it.
+    pub fn find_journal(&self, name: &PluginName) -> Option<Arc<Journal>> {
+        self.journals.find(name)
+    }
+
     /// All plugins in service, by name.
     pub fn status(&self) -> Vec<PluginStatus> {
         self.table.load_full().plugins.values().map(|plugin| plugin.status()).collect()
+    }
+
+    /// Lets idle instances give their places back, until told to stop.
+    pub async fn retire_idle(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(IDLE_FOR / 4)).await.is_some() {
+            self.retire_idle_at(Instant::now());
+        }
+    }
+
+    pub(super) fn retire_idle_at(&self, now: Instant) {
+        for plugin in self.table.load_full().plugins.values() {
+            plugin.pool.retire_idle(now);
+        }
     }
 
     /// Drops the files of all components but these, which the records name. Returns how many it dropped.

@@ -14,7 +14,8 @@ use super::context::{Context, tidy};
 use super::limits::{KEYS_PER_PAGE, MAX_KEY, MAX_LINE, MAX_LOOKUPS, MAX_VALUE, MAX_WRITES};
 use super::manifest::Capability;
 use crate::domain::{
-    Decision, IdToken, Millis, Session, StateRead, StateWrite, StationId, StationRecord,
+    Decision, IdToken, LineLevel, Millis, Session, Speaker, StateRead, StateWrite, StationId,
+    StationRecord,
 };
 
 /// A linker that knows the granted capabilities and nothing else.
@@ -64,7 +65,19 @@ impl log::Host for Context {
             log::Level::Warn => warn!(%plugin, "{line}"),
             log::Level::Error => error!(%plugin, "{line}"),
         }
+        self.log_gate.keep(level.into(), Speaker::Plugin, line);
         Ok(())
+    }
+}
+
+impl From<log::Level> for LineLevel {
+    fn from(level: log::Level) -> Self {
+        match level {
+            log::Level::Debug => Self::Debug,
+            log::Level::Info => Self::Info,
+            log::Level::Warn => Self::Warn,
+            log::Level::Error => Self::Error,
+        }
     }
 }
 

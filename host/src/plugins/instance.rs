@@ -4,6 +4,7 @@
 //! for ever; so a [`Lease`] that is not given back discards it, and [`Lease::settle`] is the only way back.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
@@ -162,10 +163,22 @@ impl Blueprint {
     }
 }
 
+/// How long an instance may be idle before it gives its place in the engine's pool back.
+pub(super) const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// Idle instances that every plugin keeps: the next call after a quiet night should not wait for a start.
+const KEPT_WARM: usize = 1;
+
+/// An instance that waits for a call, and since when.
+struct Idle {
+    instance: Instance,
+    since: Instant,
+}
+
 /// The instances of one plugin version that are not at work, and the right to put more to work.
 pub(super) struct Pool {
     /// The one used last is lent first, so that the others go cold.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<Idle>>,
     permits: Semaphore,
     size: usize,
 }
@@ -191,7 +204,7 @@ impl Pool {
         };
         let idle = self.idle().pop();
         let instance = match idle {
-            Some(instance) => instance,
+            Some(Idle { instance, .. }) => instance,
             None => timeout_at(deadline, blueprint.configured())
                 .await
                 .unwrap_or(Err(CallError::Deadline))?,
@@ -199,9 +212,21 @@ impl Pool {
         Ok(Lease { instance, pool: self, blueprint, _permit: permit })
     }
 
-    /// Puts a fresh instance in, at load.
+    /// Puts an instance in that may serve.
     pub(super) fn stock(&self, instance: Instance) {
-        self.idle().push(instance);
+        self.idle().push(Idle { instance, since: Instant::now() });
+    }
+
+    /// Drops what was idle for [`IDLE_FOR`] at `now`, the coldest first, down to [`KEPT_WARM`]. Places are shared by
+    /// all plugins: a burst of one must not keep them from the others for ever.
+    pub(super) fn retire_idle(&self, now: Instant) {
+        let mut idle = self.idle();
+        let cold = idle.iter().take_while(|it| now.duration_since(it.since) >= IDLE_FOR).count();
+        let going = cold.min(idle.len().saturating_sub(KEPT_WARM));
+        let gone: Vec<Idle> = idle.drain(..going).collect();
+        // A store takes its time to go; calls need not wait for it.
+        drop(idle);
+        drop(gone);
     }
 
     /// Instances at work, and idle ones.
@@ -209,7 +234,7 @@ impl Pool {
         (self.size - self.permits.available_permits(), self.idle().len())
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -237,7 +262,7 @@ impl Lease<'_> {
     fn give_back(mut self) {
         self.instance.calls_left = self.instance.calls_left.saturating_sub(1);
         if self.instance.calls_left > 0 {
-            self.pool.idle().push(self.instance);
+            self.pool.stock(self.instance);
         }
     }
 }

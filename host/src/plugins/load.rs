@@ -108,23 +108,23 @@ impl Host {
         self.check_capabilities(&inspection)?;
         let component = self.compiled(&inspection.digest).await?;
         self.check_memory(&component)?;
+        let version = PluginVersion {
+            version: inspection.manifest.version.clone(),
+            digest: inspection.digest.clone(),
+            settings,
+        };
         let linker = linker(&self.engine, &inspection.imports).map_err(contract)?;
         let code = linker.instantiate_pre(&component).map_err(contract)?;
         let blueprint = Blueprint {
             plugin: name.clone(),
-            settings,
+            settings: version.settings.clone(),
             limits: self.config.limits.clone(),
             exports: exports(&inspection, &code)?,
             code,
             records: Arc::clone(&self.records),
-            log_gate: Arc::new(LogGate::default()),
+            log_gate: Arc::new(LogGate::new(self.journal(name), version.version.clone())),
             listeners: Arc::clone(&self.listeners),
             places: Arc::clone(&self.places),
-        };
-        let version = PluginVersion {
-            version: inspection.manifest.version.clone(),
-            digest: inspection.digest.clone(),
-            settings: blueprint.settings.clone(),
         };
         let replaces = self.plugin(name).map(|plugin| plugin.version().clone());
         let older = older.filter(|older| *older != version.version);

@@ -20,6 +20,7 @@ mod imports;
 mod inbox;
 mod inspect;
 mod instance;
+mod journal;
 mod limits;
 mod listeners;
 mod load;
@@ -37,6 +38,7 @@ pub use error::{CallError, CompileError, LoadError, StartError};
 pub use filters::Filters;
 pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
+pub use journal::{Journal, KEPT_LINES};
 pub use limits::Limits;
 pub use manifest::{
     AuthorizerSettings, Begin, Capability, Hook, HookSettings, MAX_BATCH, Manifest, ManifestError,

@@ -283,8 +283,11 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.waiting.push_back(Waiting { generation, dialect, id, call, raw, now });
-                self.next_exchange(now);
+                let next = Waiting { generation, dialect, id, call, raw, now };
+                match self.current {
+                    Some(_) => self.waiting.push_back(next),
+                    None => self.begin(now, next),
+                }
             }
         }
     }
@@ -293,19 +296,23 @@ impl Machine {
     fn next_exchange(&mut self, now: Now) {
         while self.current.is_none() {
             let Some(next) = self.waiting.pop_front() else { return };
-            let deadline = next.now.steady + self.manners.policy_deadline;
-            let scribe = Scribe {
-                station: self.station.clone(),
-                dialect: next.dialect,
-                action: next.call.action,
-                raw: next.raw,
-                received: next.now.wall,
-            };
-            let (exchange, step) =
-                Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
-            self.current = Some((next.generation, next.id, exchange));
-            self.carry_out(now, step);
+            self.begin(now, next);
         }
+    }
+
+    fn begin(&mut self, now: Now, next: Waiting) {
+        let deadline = next.now.steady + self.manners.policy_deadline;
+        let scribe = Scribe {
+            station: self.station.clone(),
+            dialect: next.dialect,
+            action: next.call.action,
+            raw: next.raw,
+            received: next.now.wall,
+        };
+        let (exchange, step) =
+            Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
+        self.current = Some((next.generation, next.id, exchange));
+        self.carry_out(now, step);
     }
 
     fn advance(&mut self, now: Now, event: impl FnOnce(&mut Exchange) -> Step) {

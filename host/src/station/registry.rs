@@ -145,7 +145,8 @@ impl LiveCell {
 }
 
 struct Entry {
-    letters: mpsc::Sender<Letter>,
+    /// Boxed: a channel keeps room for many letters, and most stations get none.
+    letters: mpsc::Sender<Box<Letter>>,
     live: Arc<LiveCell>,
 }
 
@@ -235,8 +236,8 @@ impl Registry {
             stations.actors.get(id).ok_or(CommandFailure::Offline)?.letters.clone()
         };
         let (answer, outcome) = oneshot::channel();
-        let letter = Letter::Command(Box::new(command), answer);
-        letters.try_send(letter).map_err(|refused| match refused {
+        let letter = Letter::Command(command, answer);
+        letters.try_send(Box::new(letter)).map_err(|refused| match refused {
             TrySendError::Full(_) => CommandFailure::Busy,
             TrySendError::Closed(_) => CommandFailure::Offline,
         })?;
@@ -250,7 +251,7 @@ impl Registry {
         let stations = lock(&self.inner.stations);
         if let Some(entry) = stations.actors.get(id) {
             lock(&entry.live.now).link = None;
-            if entry.letters.try_send(Letter::HangUp(changed)).is_err() {
+            if entry.letters.try_send(Box::new(Letter::HangUp(changed))).is_err() {
                 tracing::warn!(station = %id, ?changed, "busy: still connected as before the change");
             }
         }
@@ -272,7 +273,7 @@ impl Registry {
             let (letters, inbox) = mpsc::channel(MAX_LETTERS);
             let live = Arc::new(LiveCell::new(now));
             let actor = Actor::new(station, self.clone(), inbox, live.clone(), &self.inner.rim);
-            self.inner.tasks.spawn(actor.run());
+            self.inner.tasks.spawn(Box::new(actor).run());
             Entry { letters, live }
         });
         let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
@@ -280,13 +281,13 @@ impl Registry {
             return Err((TurnedAway::WeakerProof, socket));
         }
         let letter = Letter::Link { socket, dialect, peer, proof };
-        match entry.letters.try_send(letter) {
+        match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
                 entry.live.linked(peer, dialect, proof, now);
                 self.inner.arrivals.send_replace(());
                 Ok(())
             }
-            Err(refused) => match refused.into_inner() {
+            Err(refused) => match *refused.into_inner() {
                 Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
                 Letter::Command(..) | Letter::HangUp(_) => unreachable!("a link was sent"),
             },
@@ -295,7 +296,7 @@ impl Registry {
 
     /// Lets an idle actor end, unless somebody has just written to it: letters are only sent under this lock, or by
     /// holders of a sender that was cloned under it.
-    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Letter>) -> bool {
+    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Box<Letter>>) -> bool {
         let mut stations = lock(&self.inner.stations);
         let is_alone = inbox.is_empty() && inbox.sender_strong_count() <= 1;
         if is_alone {

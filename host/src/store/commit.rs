@@ -8,6 +8,7 @@ use crate::domain::{
 use super::committer::Post;
 use super::keys::{self, MAX_KEY, StateKey, Table};
 use super::records::{self, Record};
+use super::retention::Kept;
 use super::value::{self, Codec, MAX_VALUE};
 
 /// Longest original text that is kept with a fact, in bytes. Frames are bounded at the door, well below it.
@@ -98,6 +99,8 @@ pub(super) struct NewFact {
     /// Encoded without its number, which only the committer knows. Longer than [`MAX_VALUE`]: goes into chunks.
     pub(super) value: Vec<u8>,
     pub(super) raw: Option<String>,
+    /// It holds nothing but readings.
+    pub(super) is_reading: bool,
 }
 
 pub(super) struct Write {
@@ -144,6 +147,7 @@ impl Commit {
     /// Appends a fact, and the text it came from. The kind of the fact says how durable the commit has to be.
     pub fn fact(&mut self, fact: Fact, raw: Option<String>) -> &mut Self {
         self.durability = self.durability.max(fact.body.durability());
+        let is_reading = Kept::MeterValues.takes(&fact.body);
         let raw_bytes = raw.as_ref().map_or(0, String::len);
         if raw_bytes > MAX_RAW {
             self.refuse(Unstorable::TooLarge {
@@ -159,7 +163,7 @@ impl Commit {
             }
             Ok(value) => {
                 self.bytes += value.len() + raw_bytes;
-                self.facts.push(NewFact { value, raw });
+                self.facts.push(NewFact { value, raw, is_reading });
             }
             Err(error) => self.not_json(Table::Log, &error),
         }

@@ -225,6 +225,7 @@ impl Committer {
             }
             group.add(durability, outcome, answer);
         }
+        self.ledger.finish(&mut group.batch);
         self.written_bytes.increment(group.batch.bytes() as u64);
         if !group.batch.is_empty() && self.clean.take().is_some() {
             self.dirty_since = Instant::now();

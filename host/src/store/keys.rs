@@ -52,8 +52,13 @@ pub enum Table {
     ObserverCursor = b'o',
     /// The text that a station sent, in chunks.
     Raw = b'R',
+    /// Texts that came in together, in chunks, by the number of the last of their facts.
+    RawBlock = b'B',
+    /// The same of readings, which are forgotten sooner.
+    RawReadings = b'b',
     Station = b'S',
     Session = b'T',
+    UnpricedSession = b'P',
     StationSession = b'X',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',

@@ -26,6 +26,7 @@ mod sled_engine;
 mod space;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod value;
 mod witness;
 
@@ -39,7 +40,7 @@ pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
     LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record, SeenEvent, SeenStart,
-    StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin, Unread,
+    StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin, UnpricedSession, Unread,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

@@ -39,6 +39,7 @@ record!(ConnectorState, Connector by (StationId, Place), version 1);
 record!(Session, Session by SessionId, version 1);
 record!(StationSession, StationSession by (StationId, SessionId), version 1);
 record!(OpenSession, OpenSession by (StationId, Place, SessionId), version 1);
+record!(UnpricedSession, UnpricedSession by SessionId, version 1);
 record!(SeenStart, SeenStart by (StationId, Place, Millis, MilliwattHours, Pseudonym), version 1);
 record!(SeenEvent, SeenEvent by (StationId, String, u32), version 1);
 record!(StationTransaction, StationTransaction by (StationId, String), version 1);
@@ -64,6 +65,10 @@ pub struct StationSession {}
 pub struct OpenSession {
     pub session: SessionId,
 }
+
+/// A session that has ended on terms and waits for its bill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpricedSession {}
 
 /// A start that was taken in: a station that sends it again gets the same session. Found by what the start says,
 /// because a station gives a repeated message a new id.

@@ -3,6 +3,7 @@
 mod crew;
 mod free_space;
 mod inbox;
+mod late_bills;
 mod observers;
 mod outbox;
 mod patience;
@@ -13,6 +14,7 @@ mod timers;
 
 pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
+pub use late_bills::LateBills;
 pub use observers::{Observers, Standing, Tell, observed};
 pub use outbox::{Outbox, Waiting, waiting};
 pub use presence::Presence;

@@ -20,8 +20,9 @@ use crate::store::pseudonyms::Secret;
 use crate::store::records::{
     self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
     SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
-    Unread,
+    UnpricedSession, Unread,
 };
+use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
 
 /// A line between the first and the last.
@@ -113,6 +114,8 @@ tables! {
     PluginOrder "plugin-order" => records::<PluginOrder>();
     PluginState "plugin-state" => Way::Records(&State);
     Raw "raw" => Way::WithItsFact;
+    RawBlock "raw-block" => Way::WithItsFact;
+    RawReadings "raw-readings" => Way::WithItsFact;
     Secret "secret" => records::<Secret>();
     SeenEvent "seen-event" => records::<SeenEvent>();
     SeenStart "seen-start" => records::<SeenStart>();
@@ -125,6 +128,7 @@ tables! {
     TokenName "token-name" => records::<TokenName>();
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
+    UnpricedSession "unpriced-session" => records::<UnpricedSession>();
 }
 
 impl<R> Port for Of<R>
@@ -199,7 +203,8 @@ fn fact(said: Line) -> Result<(Entry, Line), String> {
         return Err(format!("it is longer than the {MAX_RAW} bytes that are kept"));
     }
     let again = fact_line(&said.table, &logged, said.raw.clone()).map_err(told)?;
-    Ok((Entry::Fact(logged.seq, NewFact { value, raw: said.raw }), again))
+    let is_reading = Kept::MeterValues.takes(&logged.fact.body);
+    Ok((Entry::Fact(logged.seq, NewFact { value, raw: said.raw, is_reading }), again))
 }
 
 fn line(

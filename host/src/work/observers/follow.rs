@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::batch::{Batch, gather, removed};
 use super::{Place, Tell};
-use crate::domain::{Effects, Seq, Versioned};
+use crate::domain::{Effects, LineLevel, Seq, Versioned};
 use crate::plugins::{CallError, Event, MAX_BATCH, ObserverSettings, Plugin};
 use crate::store::{
     Commit, CommitError, Conflict, Expect, Health, ObserverCursor, Store, StoreError, Unstorable,
@@ -251,6 +251,8 @@ impl Follower {
                 let Some(now) = stand else { return FIRST_PAUSE };
                 let seq = tried.first;
                 error!(%plugin, %seq, error = %why, "the observer cannot bear an event, which is SKIPPED");
+                let told = format!("event {seq} is skipped, because it cannot bear it: it {why}");
+                self.plugin.keep(LineLevel::Error, told);
                 let cursor = ObserverCursor {
                     seq: tried.through,
                     skipped: now.cursor.skipped + 1,
