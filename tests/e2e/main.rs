@@ -19,6 +19,7 @@ mod hostile;
 mod imports;
 mod independent_client;
 mod kill;
+mod limits;
 mod observe;
 mod operate;
 mod power_cut;

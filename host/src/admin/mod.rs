@@ -80,7 +80,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::get).put(stations::put))
         .route("/stations/{id}/password", put(stations::put_password))
-        .route("/stations/{id}/commands", post(commands::post))
+        .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::get))
         .route("/tokens", get(tokens::list))

@@ -146,3 +146,101 @@ fn id(at: Millis, nth: usize) -> Option<String> {
     getrandom::fill(&mut random).ok()?;
     Some(format!("{:012x}{nth:02x}{}", at.0, hex(&random)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::plugins::context::{Call, LogGate};
+    use crate::plugins::guests::{Records, name};
+    use crate::plugins::limits::{MAX_LOOKUPS, MemoryLedger};
+
+    /// A call of a plugin of which so many commands wait.
+    fn calling(waiting: usize) -> Context {
+        Context {
+            plugin: name("guest"),
+            records: Arc::new(Records { waiting, ..Records::default() }),
+            memory: MemoryLedger::new(0),
+            log_gate: Arc::new(LogGate::default()),
+            listeners: Arc::default(),
+            call: Call::default(),
+        }
+    }
+
+    fn enqueue(
+        call: &mut Context,
+        station: &str,
+        payload: &str,
+        ms: u64,
+    ) -> Result<String, String> {
+        let station = station.to_owned();
+        let (action, payload) = ("Reset".to_owned(), payload.to_owned());
+        let told = commands::Host::enqueue(call, station, action, payload, ms).unwrap();
+        told.map_err(|error| match error {
+            HostError::Limit(what) | HostError::Invalid(what) => what,
+            HostError::Unavailable => "unavailable".to_owned(),
+        })
+    }
+
+    #[test]
+    fn commands_are_noted_in_order_with_ids_of_their_own() {
+        let mut call = calling(0);
+        let first = enqueue(&mut call, "A", "{}", 5_000).unwrap();
+        let second = enqueue(&mut call, "A", r#"{"type":"Soft"}"#, 5_000).unwrap();
+        let noted = &call.call.effects.commands;
+        let ids: Vec<_> = noted.iter().map(|command| command.id.clone()).collect();
+        assert_eq!(ids, [first, second]);
+        assert!(ids.is_sorted(), "{ids:?}");
+        let QueuedCommand { queued, expires, sent, .. } = &noted[1].command;
+        assert_eq!((expires.0 - queued.0, *sent), (5_000, None));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_at_once() {
+        let mut call = calling(0);
+        for (station, payload, ms, told) in [
+            ("a/b", "{}", 5_000, "station"),
+            ("A", "[]", 5_000, "payload"),
+            ("A", "{", 5_000, "payload"),
+            ("A", "{}", 999, "expires-in"),
+            ("A", "{}", u64::MAX, "expires-in"),
+        ] {
+            let error = enqueue(&mut call, station, payload, ms).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_COMMAND_PAYLOAD));
+        assert!(enqueue(&mut call, "A", &long, 5_000).unwrap_err().contains("payload"));
+        assert!(call.call.effects.is_empty());
+    }
+
+    #[test]
+    fn every_bound_is_told_by_its_name() {
+        let mut call = calling(MAX_FOR_STATION - 2);
+        enqueue(&mut call, "A", "{}", 5_000).unwrap();
+        enqueue(&mut call, "A", "{}", 5_000).unwrap();
+        let told = enqueue(&mut call, "A", "{}", 5_000).unwrap_err();
+        assert!(told.contains("one station"), "{told}");
+        for n in 2..MAX_COMMANDS {
+            enqueue(&mut call, &n.to_string(), "{}", 5_000).unwrap();
+        }
+        let told = enqueue(&mut call, "B", "{}", 5_000).unwrap_err();
+        assert!(told.contains("a call may enqueue"), "{told}");
+        for _ in 0..MAX_LOOKUPS {
+            let _ = enqueue(&mut call, "B", "{}", 5_000);
+        }
+        assert!(enqueue(&mut call, "B", "{}", 5_000).unwrap_err().contains("look up"));
+    }
+
+    #[test]
+    fn events_need_a_topic_and_have_their_bounds() {
+        let mut call = calling(0);
+        let mut emit = |topic: &str, body: &str| {
+            events::Host::emit(&mut call, topic.to_owned(), body.to_owned()).unwrap().is_ok()
+        };
+        assert!(!emit("", "") && !emit("Loud", "") && !emit("a:b", ""));
+        assert!(!emit("a", &"x".repeat(MAX_EVENT_BODY + 1)));
+        assert!((0..MAX_EVENTS).all(|_| emit("a", "nobody listens")));
+        assert!(!emit("a", "one too many"));
+    }
+}

@@ -104,3 +104,44 @@ pub enum InboxError {
     )]
     TooFull,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plugins::Manifest;
+
+    fn manifest(inbox: &str) -> Result<Manifest, String> {
+        let text = format!("name = \"x\"\nversion = \"1\"\n[hooks.inbox]\n{inbox}");
+        text.parse().map_err(|error: crate::plugins::ManifestError| error.to_string())
+    }
+
+    #[test]
+    fn events_are_asked_for_by_plugin_and_topic() {
+        let wants = manifest("events = [\"a:done\", \"b:*\"]").unwrap().hooks.inbox;
+        let covers = |sender: &str, topic| {
+            let sender = sender.parse().unwrap();
+            wants.events.iter().any(|wanted| wanted.covers(&sender, topic))
+        };
+        assert!(covers("a", "done") && covers("b", "done") && covers("b", "begun"));
+        assert!(!covers("a", "begun") && !covers("c", "done"));
+        let text = manifest("events = [\"a:done\", \"b:*\"]").unwrap().to_toml().unwrap();
+        assert_eq!(text.parse::<Manifest>().unwrap().hooks.inbox, wants);
+    }
+
+    #[test]
+    fn wishes_that_cannot_be_met_are_told() {
+        let timer = |name: &str, seconds: u64| {
+            format!("[[hooks.inbox.timers]]\nname = \"{name}\"\nevery-seconds = {seconds}\n")
+        };
+        assert!(manifest(&timer("sweep", 10)).is_ok());
+        for (bad, told) in [
+            (timer("sweep", 9), "every-seconds"),
+            (timer("Sweep", 10), "name"),
+            (timer("sweep", 10) + &timer("sweep", 20), "name of its own"),
+            ("events = [\"done\"]".to_owned(), "plugin:topic"),
+            ("events = [\"a:Done\"]".to_owned(), "topic"),
+        ] {
+            let error = manifest(&bad).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
-pub use command::{Answered, CommandRequest, CommandResponse};
+pub use command::{
+    Answered, CommandRequest, CommandResponse, WaitingCommandView, WaitingCommandsPage,
+};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,

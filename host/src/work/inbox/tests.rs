@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{CommandEnd, MAX_POST, Message, Millis};
-use crate::plugins::callers::{TRAPS, Tally, caller};
+use crate::domain::{CommandEnd, MAX_POST, Message, Millis, PluginName};
+use crate::plugins::callers::{EMITS, TRAPS, Tally, caller};
 use crate::store::{All, Commit};
 use crate::work::outbox::tests::{World, name, world};
 
@@ -61,4 +61,41 @@ async fn a_message_that_it_cannot_bear_is_tried_again_and_then_skipped_and_told(
     told(&world, 1).await;
     world.until("a version that works goes on", |world| world.tally(&name()).ends[3] == 1).await;
     assert_eq!(world.inboxes.standing(&name()).unwrap().unwrap().skipped, 2, "not forgotten");
+}
+
+#[tokio::test]
+async fn an_event_reaches_those_who_asked_for_it_and_nobody_else() {
+    let (world, _dir, _) = world().await;
+    let listening = "events = [\"caller:done\"]";
+    let (near, far) = ("listener".parse().unwrap(), "deaf".parse().unwrap());
+    world.load(near, caller("1", "", "", listening)).await;
+    world.load(far, caller("1", "", "", "events = [\"caller:begun\"]")).await;
+    world.load(name(), caller("1", EMITS, "", "events = [\"caller:*\"]")).await;
+    world.happens().await;
+    world.happens().await;
+    let heard = |world: &World, name: &str| world.tally(&name.parse().unwrap()).events;
+    world.until("both events are heard", |world| heard(world, "listener") == 2).await;
+    assert_eq!((heard(&world, "deaf"), heard(&world, "caller")), (0, 0));
+    assert_eq!(messages(&world), 0);
+}
+
+#[tokio::test]
+async fn a_full_inbox_misses_events_which_is_counted_and_the_sender_goes_on() {
+    let (world, _dir, _) = world().await;
+    let listener: PluginName = "listener".parse().unwrap();
+    let listening = "events = [\"caller:done\"]";
+    let mut commit = Commit::new();
+    // Some more, because it may get one out of the way before the event comes.
+    for n in 0..MAX_POST + 20 {
+        let timer = Message::TimerDue { name: "often".to_owned(), due: Millis(5) };
+        commit.message(&listener, Millis(5), n.to_string(), &timer);
+    }
+    world.store.commit(commit).await.unwrap();
+    // It hangs at its first message, so the others stay.
+    world.load(listener.clone(), caller("1", "", "(loop $on (br $on))", listening)).await;
+    world.load(name(), caller("1", EMITS, "", "")).await;
+    world.happens().await;
+    world.until("the event is missed", |world| world.host.missed_by(&listener) >= 1).await;
+    let skipped = world.host.plugin(&name()).unwrap().status().failures;
+    assert!(skipped.iter().all(|(_, failures)| *failures == 0), "{skipped:?}");
 }

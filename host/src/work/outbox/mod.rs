@@ -21,7 +21,7 @@ use tracing::error;
 
 use self::delivery::Rim;
 use self::queue::{Entry, Queue, Reach, Stepped};
-use crate::domain::{Millis, QueuedCommand, StationId, Versioned};
+use crate::domain::{Millis, PluginName, QueuedCommand, StationId, Versioned};
 use crate::plugins::Host;
 use crate::station::registry::Registry;
 use crate::store::{All, Order, Store, StoreError};
@@ -106,24 +106,42 @@ impl Outbox {
     }
 }
 
+/// A plugin's command that waits for its station.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub plugin: PluginName,
+    pub id: String,
+    pub command: QueuedCommand,
+}
+
+/// The commands of all plugins that wait for a station, oldest first.
+pub fn waiting(store: &Store, station: &StationId) -> Result<Vec<Waiting>, StoreError> {
+    let entries = everything(store)?.into_iter().filter(|entry| entry.key.1 == *station);
+    let shown = |Entry { key: (plugin, _, id), command, .. }| Waiting { plugin, id, command };
+    let mut waiting: Vec<_> = entries.map(shown).collect();
+    waiting.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(waiting)
+}
+
 /// Everything on record, read where waiting for the disk holds nobody up.
 async fn read(store: Store) -> Result<Vec<Entry>, StoreError> {
-    let read = move || {
-        let mut entries: Vec<Entry> = Vec::new();
-        loop {
-            let after = entries.last().map(|entry| &entry.key);
-            let page = store.page::<QueuedCommand>(All, after, Order::Ascending, PAGE)?;
-            let is_last = page.len() < PAGE;
-            let entry =
-                |(key, Versioned { value: command, revision })| Entry { key, command, revision };
-            entries.extend(page.into_iter().map(entry));
-            if is_last {
-                return Ok(entries);
-            }
-        }
-    };
-    match tokio::task::spawn_blocking(read).await {
+    match tokio::task::spawn_blocking(move || everything(&store)).await {
         Ok(read) => read,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn everything(store: &Store) -> Result<Vec<Entry>, StoreError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let after = entries.last().map(|entry| &entry.key);
+        let page = store.page::<QueuedCommand>(All, after, Order::Ascending, PAGE)?;
+        let is_last = page.len() < PAGE;
+        let entry =
+            |(key, Versioned { value: command, revision })| Entry { key, command, revision };
+        entries.extend(page.into_iter().map(entry));
+        if is_last {
+            return Ok(entries);
+        }
     }
 }
