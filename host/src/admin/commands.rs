@@ -13,7 +13,7 @@ use super::extract::{JsonBody, Named};
 use super::problem::Problem;
 use super::views::{Answered, CommandRequest, CommandResponse};
 use crate::domain::StationId;
-use crate::station::registry::Command;
+use crate::station::registry::{Command, Record};
 
 /// How long a station may take to answer when the caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,5 +55,5 @@ fn parse(request: CommandRequest) -> Result<Command, Problem> {
         let message = format!("timeout_ms: must be 1 to {}", MAX_TIMEOUT.as_millis());
         return Err(Problem::bad_request(message, "leave it out for 30 seconds"));
     }
-    Ok(Command { action, payload, timeout })
+    Ok(Command { action, payload, timeout, record: Record::Station })
 }

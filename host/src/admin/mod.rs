@@ -38,7 +38,7 @@ use self::views::Code;
 use crate::domain::Verdict;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::{Observers, Rollout};
+use crate::work::{Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -59,6 +59,7 @@ pub struct Admin {
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
+    pub inboxes: Inboxes,
     /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
     pub when_nobody_decides: Verdict,
     pub key: AdminKey,

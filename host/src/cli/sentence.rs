@@ -79,7 +79,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
-        EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),
+        EventBody::CommandAnswered { action, outcome, plugin, .. } => {
+            let plugin = plugin.as_ref().map(|plugin| format!(" of {plugin}"));
+            outcome_of(&format!("{action}{}", plugin.unwrap_or_default()), outcome)
+        }
         EventBody::PluginChanged { plugin, change, version, digest } => {
             format!("plugin {plugin}: {} {version} ({})", changed(*change), digest.short())
         }
@@ -117,6 +120,13 @@ fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
+        CommandOutcome::Invalid => {
+            format!("was not sent {action}, which is no call of its protocol")
+        }
+        CommandOutcome::Expired => format!("was not sent {action}, which waited too long"),
+        CommandOutcome::Restarted => {
+            format!("may or may not have heard {action}: the server stopped before the answer")
+        }
     }
 }
 

@@ -164,7 +164,7 @@ fn bill(session: &SessionView, row: &mut impl FnMut(&str, String)) {
         let TermsView { id, text, plugin, version, .. } = terms;
         row("tariff", format!("{text} ({id}, {plugin} {version})"));
     }
-    if let Some(PricedView { closed, bill, .. }) = &session.price {
+    if let Some(PricedView { closed, at, version, bill }) = &session.price {
         for line in &bill.lines {
             let text = line.text.as_ref().map(|text| format!(" for {text}")).unwrap_or_default();
             let (net, tax) = (micros(line.net_micros), micros(line.tax_micros));
@@ -172,9 +172,11 @@ fn bill(session: &SessionView, row: &mut impl FnMut(&str, String)) {
         }
         let so_far = if *closed { "" } else { " so far" };
         row("total", format!("{} {}{so_far}", bill.total, bill.currency));
+        row("priced", format!("{at} by version {version}"));
     }
     if let Some(why) = &session.unpriced {
-        row("no price", why.clone());
+        let later = if session.waits_for_bill { "; the tariff is asked again" } else { "" };
+        row("no price", format!("{why}{later}"));
     }
 }
 

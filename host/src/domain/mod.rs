@@ -9,6 +9,7 @@ mod ids;
 mod journal;
 mod plugin;
 mod ports;
+mod post;
 mod session;
 mod station;
 mod tariff;
@@ -29,6 +30,10 @@ pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
     Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
     StateWrite, Versioned,
+};
+pub use post::{
+    CommandEnd, Doubt, MAX_COMMAND_ANSWER, MAX_COMMAND_PAYLOAD, MAX_POST, Message, NewCommand,
+    NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};

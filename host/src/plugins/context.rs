@@ -12,6 +12,7 @@ use super::journal::Journal;
 use super::limits::{
     BOUNDARY_BYTES, HANDLES, LINES_PER_CALL, LINES_PER_SECOND, MAX_LOOKUPS, MemoryLedger, ticks,
 };
+use super::listeners::Listeners;
 use crate::domain::{Effects, IdToken, LineLevel, PluginName, PolicyRecords, Speaker};
 
 /// The data of one instance's store.
@@ -20,6 +21,7 @@ pub(super) struct Context {
     pub(super) records: Arc<dyn PolicyRecords>,
     pub(super) memory: MemoryLedger,
     pub(super) log_gate: Arc<LogGate>,
+    pub(super) listeners: Arc<Listeners>,
     pub(super) call: Call,
 }
 
@@ -34,6 +36,9 @@ pub(super) struct Call {
     pub(super) effects: Effects,
     /// The token it was asked about, kept out of whatever it logs.
     pub(super) token: Option<IdToken>,
+    /// How many of its commands and messages wait, once it has been looked up.
+    pub(super) post: Option<usize>,
+    pub(super) emitted: u32,
     lookups: u32,
     lines: u32,
 }

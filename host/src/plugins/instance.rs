@@ -12,10 +12,11 @@ use tracing::debug;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin, tidy};
 use super::error::CallError;
 use super::limits::{Limits, MAX_TEXT, MemoryLedger};
+use super::listeners::Listeners;
 use crate::domain::{Effects, PluginName, PolicyRecords};
 
 /// Everything that is needed to make instances of one version.
@@ -27,6 +28,7 @@ pub(super) struct Blueprint {
     pub(super) exports: Exports,
     pub(super) records: Arc<dyn PolicyRecords>,
     pub(super) log_gate: Arc<LogGate>,
+    pub(super) listeners: Arc<Listeners>,
     /// Places in the engine's pool, shared by all plugins.
     pub(super) places: Arc<Semaphore>,
 }
@@ -37,6 +39,7 @@ pub(super) struct Exports {
     pub(super) authorizer: Option<authorizer::GuestIndices>,
     pub(super) tariff: Option<tariff::GuestIndices>,
     pub(super) observer: Option<observer::GuestIndices>,
+    pub(super) inbox: Option<inbox::GuestIndices>,
 }
 
 /// A component that runs. One call at a time.
@@ -46,6 +49,7 @@ pub(super) struct Instance {
     pub(super) authorizer: Option<authorizer::Guest>,
     pub(super) tariff: Option<tariff::Guest>,
     pub(super) observer: Option<observer::Guest>,
+    pub(super) inbox: Option<inbox::Guest>,
     calls_left: u32,
     /// Given up after the store.
     _place: OwnedSemaphorePermit,
@@ -57,6 +61,7 @@ struct Guests {
     authorizer: Option<authorizer::Guest>,
     observer: Option<observer::Guest>,
     tariff: Option<tariff::Guest>,
+    inbox: Option<inbox::Guest>,
 }
 
 /// What a guest's function returns through wasmtime, within a deadline.
@@ -72,17 +77,19 @@ impl Blueprint {
             records: Arc::clone(&self.records),
             memory: MemoryLedger::new(self.limits.memory),
             log_gate: Arc::clone(&self.log_gate),
+            listeners: Arc::clone(&self.listeners),
             call: Call::default(),
         };
         let mut store = context.into_store(self.code.engine());
         begin(&mut store, Call::new(self.limits.load_cpu, None));
         match self.instantiate(&mut store).await {
-            Ok(Guests { lifecycle, authorizer, observer, tariff }) => Ok(Instance {
+            Ok(Guests { lifecycle, authorizer, observer, tariff, inbox }) => Ok(Instance {
                 store,
                 lifecycle,
                 authorizer,
                 observer,
                 tariff,
+                inbox,
                 calls_left: self.limits.calls_per_instance.get(),
                 _place: place,
             }),
@@ -100,7 +107,9 @@ impl Blueprint {
         let observer = observer.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let tariff = self.exports.tariff.as_ref();
         let tariff = tariff.map(|at| at.load(&mut *store, &instance)).transpose()?;
-        Ok(Guests { lifecycle, authorizer, observer, tariff })
+        let inbox = self.exports.inbox.as_ref();
+        let inbox = inbox.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        Ok(Guests { lifecycle, authorizer, observer, tariff, inbox })
     }
 
     /// An instance that is ready to serve.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin};
 use super::engine::open_compiled;
 use super::error::{CallError, CompileError, LoadError};
@@ -123,6 +123,7 @@ impl Host {
             code,
             records: Arc::clone(&self.records),
             log_gate: Arc::new(LogGate::new(self.journal(name), version.version.clone())),
+            listeners: Arc::clone(&self.listeners),
             places: Arc::clone(&self.places),
         };
         let replaces = self.plugin(name).map(|plugin| plugin.version().clone());
@@ -236,11 +237,14 @@ fn exports(inspection: &Inspection, code: &InstancePre<Context>) -> Result<Expor
     let tariff = tariff.then(|| tariff::GuestIndices::new(code));
     let observer = inspection.hooks.contains(&Hook::Observer);
     let observer = observer.then(|| observer::GuestIndices::new(code));
+    let inbox = inspection.hooks.contains(&Hook::Inbox);
+    let inbox = inbox.then(|| inbox::GuestIndices::new(code));
     Ok(Exports {
         lifecycle: lifecycle.transpose().map_err(contract)?,
         authorizer: authorizer.transpose().map_err(contract)?,
         observer: observer.transpose().map_err(contract)?,
         tariff: tariff.transpose().map_err(contract)?,
+        inbox: inbox.transpose().map_err(contract)?,
     })
 }
 

@@ -25,6 +25,8 @@ mod v16;
 mod v201;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use chance::Chance;
 pub use charger::{Charger, Input, Output};
 pub use event::{Event, Report};
 pub use link::{Endpoint, Station};

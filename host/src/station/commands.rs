@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use crate::ocpp::{Frame, MessageId};
 
 /// Commands that may wait for one station.
@@ -20,6 +20,7 @@ pub struct CommandId(pub u64);
 pub(super) struct Settled {
     pub(super) id: CommandId,
     pub(super) action: String,
+    pub(super) record: Record,
     pub(super) result: Result<Box<RawValue>, CommandFailure>,
 }
 
@@ -31,7 +32,7 @@ struct Pending {
 
 impl Pending {
     fn end(self, result: Result<Box<RawValue>, CommandFailure>) -> Settled {
-        Settled { id: self.id, action: self.command.action, result }
+        Settled { id: self.id, action: self.command.action, record: self.command.record, result }
     }
 }
 

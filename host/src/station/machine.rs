@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::commands::{CommandId, Commands, Settled};
 use super::exchange::{Exchange, Found, Look, Step};
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
@@ -283,8 +283,11 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.waiting.push_back(Waiting { generation, dialect, id, call, raw, now });
-                self.next_exchange(now);
+                let next = Waiting { generation, dialect, id, call, raw, now };
+                match self.current {
+                    Some(_) => self.waiting.push_back(next),
+                    None => self.begin(now, next),
+                }
             }
         }
     }
@@ -293,19 +296,23 @@ impl Machine {
     fn next_exchange(&mut self, now: Now) {
         while self.current.is_none() {
             let Some(next) = self.waiting.pop_front() else { return };
-            let deadline = next.now.steady + self.manners.policy_deadline;
-            let scribe = Scribe {
-                station: self.station.clone(),
-                dialect: next.dialect,
-                action: next.call.action,
-                raw: next.raw,
-                received: next.now.wall,
-            };
-            let (exchange, step) =
-                Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
-            self.current = Some((next.generation, next.id, exchange));
-            self.carry_out(now, step);
+            self.begin(now, next);
         }
+    }
+
+    fn begin(&mut self, now: Now, next: Waiting) {
+        let deadline = next.now.steady + self.manners.policy_deadline;
+        let scribe = Scribe {
+            station: self.station.clone(),
+            dialect: next.dialect,
+            action: next.call.action,
+            raw: next.raw,
+            received: next.now.wall,
+        };
+        let (exchange, step) =
+            Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
+        self.current = Some((next.generation, next.id, exchange));
+        self.carry_out(now, step);
     }
 
     fn advance(&mut self, now: Now, event: impl FnOnce(&mut Exchange) -> Step) {
@@ -400,8 +407,11 @@ impl Machine {
     }
 
     fn settle(&mut self, now: Now, settled: Settled) {
-        if let Some(outcome) = settled.outcome() {
-            self.note(now, FactBody::CommandAnswered { action: settled.action, outcome });
+        if settled.record == Record::Station
+            && let Some(outcome) = settled.outcome()
+        {
+            let (action, plugin, command) = (settled.action, None, None);
+            self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });
         }
         self.outputs.push_back(Output::Settle(settled.id, settled.result));
     }

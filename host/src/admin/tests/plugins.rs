@@ -249,7 +249,7 @@ async fn what_a_plugin_stored_is_paged_and_outlives_its_unloading() {
         value: Some(value(key)),
     });
     let mut commit = Commit::new();
-    commit.effects(Effects { reads: Vec::new(), writes: writes.into() });
+    commit.effects(Effects { writes: writes.into(), ..Effects::default() });
     house.store.commit(commit).await.unwrap();
 
     let page = house.get("/v1/plugins/cards/state?prefix=b/&limit=2").await.good();
@@ -272,7 +272,7 @@ async fn a_page_of_large_values_ends_early_and_says_where_to_go_on() {
         value: Some(vec![b'x'; 50_000]),
     };
     let mut commit = Commit::new();
-    commit.effects(Effects { reads: Vec::new(), writes: (0..40).map(write).collect() });
+    commit.effects(Effects { writes: (0..40).map(write).collect(), ..Effects::default() });
     house.store.commit(commit).await.unwrap();
     let mut seen = Vec::new();
     let mut path = "/v1/plugins/big/state".to_owned();

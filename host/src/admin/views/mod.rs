@@ -21,8 +21,8 @@ pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
 pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
-    AskedView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView, PluginsPage,
-    RunningView, VersionView,
+    AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
+    PluginsPage, RunningView, VersionView,
 };
 pub use plugin_log::LogLineView;
 pub use plugin_state::{PluginStatePage, StateEntryView};

@@ -52,12 +52,15 @@ pub struct SessionView {
     pub price: Option<PricedView>,
     /// Why there are no terms or no final bill, when something went wrong.
     pub unpriced: Option<String>,
+    /// It has ended on terms and has no final bill: the tariff is asked again now and then.
+    pub waits_for_bill: bool,
 }
 
 impl SessionView {
     /// `token` is what the session's pseudonym stands for, if that is still known.
     pub fn of(session: Session, token: Option<IdToken>) -> Self {
         let (energy, active) = (session.energy(), session.is_active());
+        let waits_for_bill = session.is_unpriced();
         let (ended, meter_stop, reason) = match session.ended {
             Some(ending) => {
                 (Some(Timestamp(ending.stamp.best())), ending.meter_stop, ending.reason)
@@ -88,6 +91,7 @@ impl SessionView {
             terms: session.terms.map(TermsView::from),
             price: price.map(|(priced, currency)| PricedView::of(priced, currency)),
             unpriced: session.unpriced,
+            waits_for_bill,
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Plugins of a server as tables, and what they write as lines.
 
 use super::super::table::{Table, or_nothing, visible};
-use crate::admin::views::{LogLineView, ObserverView, OrderView, PluginView, StateEntryView};
+use crate::admin::views::{
+    InboxView, LogLineView, ObserverView, OrderView, PluginView, StateEntryView,
+};
 use crate::domain::Speaker;
 
 pub(super) fn table(plugins: &[PluginView]) -> String {
     let mut table = Table::new(&[
         "PLUGIN", "VERSION", "DIGEST", "LOADED", "ANSWERS", "STATIONS", "STATE", "CALLS",
-        "FAILURES", "LAG", "SKIPPED", "BEFORE",
+        "FAILURES", "LAG", "INBOX", "SKIPPED", "BEFORE",
     ]);
     for plugin in plugins {
         let running = plugin.running.as_ref();
@@ -22,7 +24,8 @@ pub(super) fn table(plugins: &[PluginView]) -> String {
             or_nothing(running.map(|running| running.calls)),
             or_nothing(running.map(|running| running.failures.values().sum::<u64>())),
             or_nothing(observer(plugin).map(|observer| observer.lag)),
-            or_nothing(observer(plugin).map(|observer| observer.skipped)),
+            or_nothing(inbox(plugin).map(|inbox| inbox.messages)),
+            or_nothing(skipped(plugin)),
             or_nothing(plugin.previous.as_ref().map(|previous| &previous.version)),
         ]);
     }
@@ -31,6 +34,16 @@ pub(super) fn table(plugins: &[PluginView]) -> String {
 
 fn observer(plugin: &PluginView) -> Option<&ObserverView> {
     plugin.running.as_ref()?.observer.as_ref()
+}
+
+fn inbox(plugin: &PluginView) -> Option<&InboxView> {
+    plugin.running.as_ref()?.inbox.as_ref()
+}
+
+/// Events and messages that it could not bear.
+fn skipped(plugin: &PluginView) -> Option<u64> {
+    let of = [observer(plugin).map(|o| o.skipped), inbox(plugin).map(|inbox| inbox.skipped)];
+    of.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 pub(super) fn entries(state: &[StateEntryView]) -> String {
@@ -66,10 +79,13 @@ fn state(plugin: &PluginView) -> &str {
     let Some(running) = &plugin.running else {
         return if plugin.disabled { "DISABLED" } else { "NOT RUNNING" };
     };
-    match &running.observer {
-        Some(observer) if observer.trouble.is_some() => return "FAILING",
-        Some(_) if running.hooks.len() == 1 => return "told",
-        Some(_) | None => {}
+    let observer = running.observer.as_ref().and_then(|observer| observer.trouble.as_ref());
+    let inbox = running.inbox.as_ref().and_then(|inbox| inbox.trouble.as_ref());
+    if observer.or(inbox).is_some() {
+        return "FAILING";
+    }
+    if running.hooks.iter().all(|hook| ["observer", "inbox"].contains(&hook.as_str())) {
+        return "told";
     }
     match running.breaker.as_str() {
         "closed" => "asked",
