@@ -121,7 +121,7 @@ impl Server {
             },
         });
         let timers = Timers::new(host.clone(), store.clone(), wall_clock);
-        let outbox = Outbox::new(host, store.clone(), registry.clone(), wall_clock);
+        let outbox = Outbox::new(host.clone(), store.clone(), registry.clone(), wall_clock);
         let mut server = Self {
             stations: config.listen,
             admin: config.admin,
