@@ -146,6 +146,62 @@ async fn an_operator_sees_a_plugin_fail_as_it_happens() {
     assert!(server.stop().await.success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_what_charges_what_was_decided_and_by_whom() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::open_house(&dir.path().join("data")).await;
+    let cli = server.cli();
+    let traps = guest("trap-always");
+    cli.done(&["plugin", "load", traps.to_str().unwrap(), "--name", "broken"]).await;
+    cli.done(&["plugin", "order", "authorizer", "rfid-list"]).await;
+    let tariff = guest("tariff-time-of-use");
+    let rates = dir.path().join("rates.json");
+    let base =
+        json!({ "id": "flat", "rates": { "currency": "EUR", "base": { "energy": "0.50" } } });
+    std::fs::write(&rates, base.to_string()).unwrap();
+    let (tariff, rates) = (tariff.to_str().unwrap(), rates.to_str().unwrap());
+    cli.done(&["plugin", "load", tariff, "--name", "flat", "--settings", rates]).await;
+    cli.done(&["token", "set", CARD, "--account", "ACME"]).await;
+    let mut station = connect(server.stations, STATION).await;
+    let refused = start(&mut station, 1).await;
+    cli.done(&["plugin", "disable", "broken"]).await;
+    let permitted = start(&mut station, 2).await;
+
+    let (shown, _) = cli.done(&["station", "show", STATION]).await;
+    let rows = [format!("session {refused}"), format!("session {permitted}")];
+    assert!(rows.iter().all(|row| shown.contains(row)), "{shown}");
+    assert!(shown.contains("rfid-list 0.1.0 permitted it"), "{shown}");
+    let (shown, _) = cli.done(&["session", "show", &refused.to_string()]).await;
+    assert!(shown.contains("because it failed: trapped"), "{shown}");
+    assert!(shown.contains("rfid-list 0.1.0") && shown.contains("permitted in"), "{shown}");
+
+    let stop = json!({ "transactionId": permitted, "meterStop": 3_000, "timestamp": LEFT });
+    let reply = station.call("stop", "StopTransaction", stop).await;
+    assert!(matches!(reply, Reply::Result { .. }), "{reply:?}");
+    let (shown, _) = cli.done(&["session", "show", &permitted.to_string()]).await;
+    for told in ["ACME", "(flat, flat 0.1.0)", "energy", "1.00 EUR"] {
+        assert!(shown.contains(told), "{told} is missing in {shown}");
+    }
+    let (list, _) = cli.done(&["session", "list"]).await;
+    assert!(list.contains("1.00 EUR") && list.contains("refused"), "{list}");
+    let listed = cli.json(&["session", "list", "--active"]).await;
+    assert_eq!(listed["sessions"][0]["decision"]["decided_by"], "broken");
+    assert!(server.stop().await.success());
+}
+
+const PLUGGED_IN: &str = "2026-01-05T10:00:00Z";
+const LEFT: &str = "2026-01-05T11:00:00Z";
+
+/// A session of the card that begins with the register at a kilowatt-hour, whatever is said to it.
+async fn start(station: &mut Socket, connector: u32) -> u64 {
+    let start = json!({
+        "connectorId": connector, "idTag": CARD, "meterStart": 1_000, "timestamp": PLUGGED_IN,
+    });
+    let reply = station.call("start", "StartTransaction", start).await;
+    let Reply::Result { payload, .. } = reply else { panic!("{reply:?}") };
+    payload["transactionId"].as_u64().unwrap()
+}
+
 async fn authorize(station: &mut Socket) -> String {
     let reply = station.call("ask", "Authorize", json!({ "idTag": CARD })).await;
     let Reply::Result { payload, .. } = reply else { panic!("{reply:?}") };

@@ -84,25 +84,34 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             outcome_of(&format!("{action}{}", plugin.unwrap_or_default()), outcome)
         }
         EventBody::PluginChanged { plugin, change, version, digest } => {
-            let change = match change {
-                PluginChange::Loaded => "loaded",
-                PluginChange::Swapped => "swapped in",
-                PluginChange::RolledBack => "rolled back to",
-                PluginChange::SettingsChanged => "other settings for",
-                PluginChange::Disabled => "disabled",
-                PluginChange::Enabled => "enabled",
-                PluginChange::Unloaded => "unloaded",
-            };
-            format!("plugin {plugin}: {change} {version} ({})", digest.short())
-        }
-        EventBody::PluginsOrdered { hook, order } if order.is_empty() => {
-            format!("plugins of the hook {hook}: asked by their manifests' priority again")
+            format!("plugin {plugin}: {} {version} ({})", changed(*change), digest.short())
         }
         EventBody::PluginsOrdered { hook, order } => {
-            let order: Vec<_> = order.iter().map(PluginName::as_str).collect();
-            format!("plugins of the hook {hook}: asked first are {}", order.join(", "))
+            format!("plugins of the hook {hook}: asked {}", first(order))
         }
     }
+}
+
+/// What an operator did to a plugin; the version's name follows.
+fn changed(change: PluginChange) -> &'static str {
+    match change {
+        PluginChange::Loaded => "loaded",
+        PluginChange::Swapped => "swapped in",
+        PluginChange::RolledBack => "rolled back to",
+        PluginChange::SettingsChanged => "other settings for",
+        PluginChange::Disabled => "disabled",
+        PluginChange::Enabled => "enabled",
+        PluginChange::Unloaded => "unloaded",
+    }
+}
+
+/// Who is asked first, if the operator has said so.
+fn first(order: &[PluginName]) -> String {
+    if order.is_empty() {
+        return "by their manifests' priority again".to_owned();
+    }
+    let order: Vec<_> = order.iter().map(PluginName::as_str).collect();
+    format!("first are {}", order.join(", "))
 }
 
 fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {

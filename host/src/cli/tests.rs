@@ -201,6 +201,9 @@ fn an_event_is_one_line_that_a_person_can_read() {
         json!({ "vendor": "Evil\u{1b}[2J\n", "model": "M", "serial": null, "firmware": null });
     let line = sentence::line(&event("booted", booted));
     assert!(line.ends_with("booted: Evil\u{fffd}[2J\u{fffd} M"), "{line}");
+    let ordered = json!({ "hook": "tariff", "order": ["night", "day"] });
+    let line = sentence::line(&event("plugins-ordered", ordered));
+    assert!(line.ends_with("plugins of the hook tariff: asked first are night, day"), "{line}");
     let line = sentence::line(&event("beamed-up", json!({})));
     assert!(line.ends_with("CS1          beamed-up"), "of a newer server: {line}");
 }

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 
 use super::super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
 use super::Place;
-use crate::domain::{Message, Millis, PluginName, Versioned};
+use crate::domain::{LineLevel, Message, Millis, PluginName, Versioned};
 use crate::plugins::{CallError, Plugin};
 use crate::store::{
     Commit, CommitError, Conflict, Expect, Health, Order, Store, StoreError, Unread, Unstorable,
@@ -137,6 +137,8 @@ impl Postman {
             Next::RetryAfter(pause) => pause,
             Next::Skip => {
                 error!(%plugin, message = name(&letter.1.value), error = %why, "the plugin cannot bear a message, which is SKIPPED");
+                let told = format!("a message ({}) is skipped: it {why}", name(&letter.1.value));
+                self.plugin.keep(LineLevel::Error, told);
                 if let Err(error) = self.skip(&letter).await {
                     warn!(%plugin, %error, "that a message was skipped is not saved");
                 }
