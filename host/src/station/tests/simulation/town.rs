@@ -282,6 +282,7 @@ impl Town {
             match output {
                 sim::Output::Dial => self.soon(&NETWORK, Happening::Dialled(n)),
                 sim::Output::HangUp => self.hang_up(n, "hung up"),
+                sim::Output::Lose { .. } => self.hang_up(n, "lost the connection"),
                 sim::Output::Call { id, action, payload } => {
                     self.to_server(n, json!([2, id, action, payload]).to_string());
                 }
