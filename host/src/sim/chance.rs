@@ -47,10 +47,10 @@ impl FromStr for Odds {
 
 /// SplitMix64: one word of state, full period, and short enough to be read.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -63,7 +63,7 @@ impl Chance {
     }
 
     /// A number below `bound`; 0 when the bound is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
@@ -73,13 +73,13 @@ impl Chance {
     }
 
     /// A duration of the range, in whole milliseconds; its start when it is empty.
-    pub(super) fn within(&mut self, range: &Range<Duration>) -> Duration {
+    pub(crate) fn within(&mut self, range: &Range<Duration>) -> Duration {
         let width = range.end.saturating_sub(range.start).as_millis();
         range.start + Duration::from_millis(self.below(u64::try_from(width).unwrap_or(u64::MAX)))
     }
 
     /// Between half of `middle` and one and a half of it: what keeps a fleet from coming back in step.
-    pub(super) fn around(&mut self, middle: Duration) -> Duration {
+    pub(crate) fn around(&mut self, middle: Duration) -> Duration {
         self.within(&(middle / 2..middle + middle / 2))
     }
 }

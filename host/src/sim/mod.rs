@@ -26,6 +26,8 @@ mod v16;
 mod v201;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use chance::Chance;
 pub use chance::{BadOdds, Odds};
 pub use charger::{Charger, Input, Output};
 pub use clock::Clock;

@@ -56,7 +56,7 @@ impl World {
         };
         let now = Millis(1_700_000_000_000);
         Self {
-            dialect: Dialect::choose([protocol.subprotocol()].into_iter()).unwrap(),
+            dialect: Dialect::choose(&[protocol.subprotocol().to_owned()], None).unwrap(),
             charger: Charger::new(profile, now),
             now,
             online: false,
