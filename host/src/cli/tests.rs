@@ -47,6 +47,7 @@ const COMMAND_LINES: &[&str] = &[
     "plugin logs cards",
     "plugin logs cards -f --level warn --json",
     "plugin order authorizer",
+    "station commands CS-1",
     "plugin order tariff night day",
     "plugin order tariff --clear",
     "plugin rollback cards",
