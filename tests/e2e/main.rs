@@ -20,5 +20,6 @@ mod independent_client;
 mod kill;
 mod observe;
 mod power_cut;
+mod steering;
 mod swap;
 mod tariff;

@@ -1,4 +1,4 @@
-//! `plugpoint events tail`: the log as it grows, over reconnects and restarts of the server.
+//! `plugpoint events …`: the log as it grows, over reconnects and restarts of the server; one event with its text.
 //! Knows no log but the stream.
 
 use std::time::Duration;
@@ -10,7 +10,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::sentence;
 use super::sse::{Parser, Said};
-use crate::admin::views::EventView;
+use super::table::visible;
+use crate::admin::views::{EventDetails, EventView};
 
 /// How long to wait before the first attempt to connect again, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -31,6 +32,11 @@ pub(super) struct EventsArgs {
 enum EventsCommand {
     /// Show events as they happen, one per line
     Tail(TailArgs),
+    /// Show one event, and the message that it was read from
+    Show {
+        /// Its place in the log
+        seq: u64,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,9 +53,22 @@ struct TailArgs {
 }
 
 pub(super) async fn run(args: EventsArgs, output: Output) -> anyhow::Result<()> {
-    let EventsCommand::Tail(tail) = args.command;
+    let client = args.reach.client()?;
+    match args.command {
+        EventsCommand::Tail(args) => tail(client, args, output).await,
+        EventsCommand::Show { seq } => {
+            let details: EventDetails = client.get(&["events", &seq.to_string()], &[]).await?;
+            output.show(&details, |details| {
+                let text = details.text.as_deref().unwrap_or("(no message is kept)");
+                format!("{}\n{}\n", sentence::line(&details.event), visible(text))
+            })
+        }
+    }
+}
+
+async fn tail(client: Client, tail: TailArgs, output: Output) -> anyhow::Result<()> {
     let mut reader = Reader {
-        client: args.reach.client()?,
+        client,
         output,
         after: tail.after.map(|seq| seq.to_string()),
         left: tail.limit,

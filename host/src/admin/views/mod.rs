@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse};
-pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
     AskedView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView, PluginsPage,
     RunningView, VersionView,
