@@ -97,8 +97,8 @@ async fn get(client: &Client, args: GetArgs, output: Output) -> anyhow::Result<(
 async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<()> {
     let tongue = Tongue::of(client, &args.id).await?;
     check(tongue, &args.places, args.settings.iter().map(|setting| &setting.name))?;
-    let variables = match tongue {
-        Tongue::V1 => set_keys(client, &args).await?,
+    let (variables, broke_off) = match tongue {
+        Tongue::V1 => set_keys(client, &args).await,
         Tongue::V2 => {
             let wanted = args.settings.iter().map(|setting| {
                 let mut wanted = args.places.named(&setting.name);
@@ -107,11 +107,16 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
             });
             let payload = json!({ "setVariableData": wanted.collect::<Vec<_>>() });
             let answer = send(client, &args.id, "SetVariables", payload, args.patience).await?;
-            results(&answer.value()["setVariableResult"])
+            (results(&answer.value()["setVariableResult"]), None)
         }
     };
     let rows = Rows { variables };
-    output.show(&rows, table)?;
+    if !rows.variables.is_empty() {
+        output.show(&rows, table)?;
+    }
+    if let Some(error) = broke_off {
+        return Err(error);
+    }
     let counts = |status: &str| rows.variables.iter().filter(|row| row.status == status).count();
     let (set, later) = (counts(SET), counts(SET_AFTER_RESTART));
     if later > 0 {
@@ -126,20 +131,23 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
     Ok(())
 }
 
-/// 1.6 sets one key at a time. Those that come after one that fails are tried all the same.
-async fn set_keys(client: &Client, args: &SetArgs) -> anyhow::Result<Vec<Row>> {
+/// 1.6 sets one key at a time. What the station has answered is told also when it stops answering.
+async fn set_keys(client: &Client, args: &SetArgs) -> (Vec<Row>, Option<anyhow::Error>) {
     let mut rows = Vec::new();
     for Setting { name, value } in &args.settings {
         let payload = json!({ "key": name.to_string(), "value": value });
-        let answer = send(client, &args.id, "ChangeConfiguration", payload, args.patience).await?;
-        rows.push(Row {
-            name: name.to_string(),
-            attribute: None,
-            value: Some(value.clone()),
-            status: answer.status().unwrap_or_default(),
-        });
+        let answer = send(client, &args.id, "ChangeConfiguration", payload, args.patience).await;
+        match answer {
+            Ok(answer) => rows.push(Row {
+                name: name.to_string(),
+                attribute: None,
+                value: Some(value.clone()),
+                status: answer.status().unwrap_or_default(),
+            }),
+            Err(error) => return (rows, Some(error)),
+        }
     }
-    Ok(rows)
+    (rows, None)
 }
 
 fn check<'n>(
