@@ -1,4 +1,4 @@
-# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations charging
+# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of two versions charging
 # make test                 sets everything up and passes every test
 # make bench                sets everything up and prints what things cost, and how far that is from the goals
 #
@@ -18,7 +18,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 # Where set-up and builds leave what they made.
 STAMPS := target/stamps
 PLUGPOINT := target/debug/plugpoint
-PLUGPOINT_RELEASE := target/release/plugpoint
+BENCHES := --bench parts --bench figures
 GUESTS := target/guests
 # All guests share it: the standard library is compiled once.
 GUEST_CACHE := target/guest-build
@@ -36,17 +36,17 @@ help:
 demo: build $(STAMPS)/guest-compiler
 	@mkdir -p $(GUESTS)
 	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
-	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm $(if $(DURATION),--duration $(DURATION))
+	@$(STEP) "Building the tariff" $(PLUGPOINT) plugin build plugins/tariff-time-of-use --target-dir $(GUEST_CACHE) -o $(GUESTS)/tariff-time-of-use.wasm
+	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm --tariff $(GUESTS)/tariff-time-of-use.wasm $(if $(DURATION),--duration $(DURATION))
 
 test: check-format check-lints guests check-plugins check-host check-deps
 	@printf '\nmake test: everything passed\n'
 
-# After the build some five minutes. The machine should have nothing else to do.
+# After the build some four minutes. The machine should have nothing else to do.
 bench: $(STAMPS)/cc $(STAMPS)/guest-compiler
-	@$(STEP) "Building with optimisation" cargo build --locked --release --package plugpoint
-	@$(STEP) "Building the benches" cargo bench --locked --package plugpoint --benches --no-run
+	@$(STEP) "Building with optimisation" cargo bench --locked --package plugpoint $(BENCHES) --no-run
 	@mkdir -p $(GUESTS)
-	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT_RELEASE) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
+	@$(STEP) "Building the policy rfid-list" target/release/plugpoint plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
 	@$(STEP) "What the parts cost" cargo bench --locked --package plugpoint --bench parts
 	@$(STEP) "The figures that have a goal" cargo bench --locked --package plugpoint --bench figures
 

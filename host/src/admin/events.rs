@@ -27,7 +27,7 @@ use crate::store::{Store, TokenName};
 const BATCH: usize = 100;
 
 /// How long a stream may be silent before a comment shows that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Where a browser says which event it saw last when it connects again (HTML standard, "Server-sent events").
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -100,7 +100,7 @@ pub(super) async fn get(
     event.await.map(Json)
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
+pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
     let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let id = id.to_str().ok().and_then(|id| id.parse().ok());
     let wrong = || Problem::bad_request("Last-Event-ID: is not a number", "leave it out");

@@ -22,7 +22,7 @@ use super::paging::{Page, more};
 use super::table::{Table, or_nothing, visible};
 use crate::admin::views::{
     Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
-    StationsPage,
+    StationsPage, WaitingCommandView, WaitingCommandsPage,
 };
 use crate::domain::StationId;
 
@@ -71,6 +71,11 @@ enum StationCommand {
     Config(config::ConfigCommand),
     /// Send any call to a station and wait for its answer
     Call(CallArgs),
+    /// List what plugins want a station to do, as long as it waits for the station
+    Commands {
+        /// The station's id
+        id: StationId,
+    },
 }
 
 /// How long a station may take to answer one call.
@@ -199,6 +204,11 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
         StationCommand::Call(args) => call(&client, args, output).await,
+        StationCommand::Commands { id } => {
+            let path = ["stations", id.as_str(), "commands"];
+            let list: WaitingCommandsPage = client.get(&path, &[]).await?;
+            output.show(&list, |list| waiting(&list.commands))
+        }
     }
 }
 
@@ -304,6 +314,21 @@ fn table(stations: &[StationView]) -> String {
     if table.is_empty() { "no stations yet\n".to_owned() } else { table.render() }
 }
 
+fn waiting(commands: &[WaitingCommandView]) -> String {
+    let mut table = Table::new(&["COMMAND", "PLUGIN", "ACTION", "QUEUED", "EXPIRES", "SENT"]);
+    for command in commands {
+        table.row(vec![
+            command.id.clone(),
+            command.plugin.to_string(),
+            command.action.clone(),
+            command.queued.to_string(),
+            command.expires.to_string(),
+            or_nothing(command.sent),
+        ]);
+    }
+    if table.is_empty() { "nothing waits\n".to_owned() } else { table.render() }
+}
+
 fn details(station: &StationView) -> String {
     let mut table = Table::new(&["STATION", station.id.as_str()]);
     let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
@@ -328,6 +353,14 @@ fn details(station: &StationView) -> String {
         row(
             &format!("connector {}", state.place()),
             format!("{}{error}{info} since {}", state.status, state.at),
+        );
+    }
+    for running in &station.charging {
+        let why = running.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let (place, energy) = (running.place(), running.energy_wh.0);
+        row(
+            &format!("session {}", running.session),
+            format!("on connector {place}, {energy} since {}{why}", running.started),
         );
     }
     table.render()

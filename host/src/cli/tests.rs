@@ -39,11 +39,23 @@ const COMMAND_LINES: &[&str] = &[
     "token delete 04A2B3",
     "events show 42",
     "events tail --after 0 --no-follow --limit 10 --json",
+    "plugin new night-only --lang rust --hook authorizer",
+    "plugin new mine --hook tariff --dir plugins/mine --sdk plugin-sdk",
     "plugin build dir -o file.wasm",
     "plugin inspect file.wasm",
     "plugin pack guest.wasm --manifest plugin.toml -o file.wasm",
     "plugin load file.wasm --name cards --settings settings.json --data d",
     "plugin list",
+    "plugin settings cards",
+    "plugin settings cards --set -",
+    "plugin settings cards --merge limit=5 --merge name=ACME",
+    "plugin disable cards",
+    "plugin enable cards",
+    "plugin logs cards",
+    "plugin logs cards -f --level warn --json",
+    "plugin order authorizer",
+    "plugin order tariff night day",
+    "plugin order tariff --clear",
     "plugin rollback cards",
     "plugin unload cards",
     "compile-component in out",
@@ -75,6 +87,13 @@ fn what_cannot_be_meant_is_refused_with_exit_code_2() {
         "station config set CS1 HeartbeatInterval",
         "session show 0",
         "plugin rollback Upper",
+        "plugin settings cards --merge limit",
+        "plugin settings cards --set f --merge a=1",
+        "plugin logs cards --level loud",
+        "plugin order observer",
+        "plugin order tariff night --clear",
+        "plugin new Upper",
+        "plugin new mine --lang cobol",
         "plugin build dir",
         "station list --limit 0",
         "serve --listen somewhere",
@@ -193,6 +212,9 @@ fn an_event_is_one_line_that_a_person_can_read() {
         json!({ "vendor": "Evil\u{1b}[2J\n", "model": "M", "serial": null, "firmware": null });
     let line = sentence::line(&event("booted", booted));
     assert!(line.ends_with("booted: Evil\u{fffd}[2J\u{fffd} M"), "{line}");
+    let ordered = json!({ "hook": "tariff", "order": ["night", "day"] });
+    let line = sentence::line(&event("plugins-ordered", ordered));
+    assert!(line.ends_with("plugins of the hook tariff: asked first are night, day"), "{line}");
     let line = sentence::line(&event("beamed-up", json!({})));
     assert!(line.ends_with("CS1          beamed-up"), "of a newer server: {line}");
 }

@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::commands::CommandId;
@@ -46,7 +47,7 @@ pub(super) enum Letter {
         peer: SocketAddr,
         proof: Proof,
     },
-    Command(Box<Command>, Answer),
+    Command(Command, Answer),
     /// The station has to connect again.
     HangUp(Changed),
 }
@@ -55,7 +56,7 @@ type Answer = oneshot::Sender<Result<Box<RawValue>, CommandFailure>>;
 
 /// What can end a wait.
 enum Event {
-    Letter(Option<Letter>),
+    Letter(Option<Box<Letter>>),
     Socket(SocketEvent),
     /// `None` from a note that nobody waits for.
     Work(Option<Input>),
@@ -74,7 +75,12 @@ pub(super) struct Actor {
     registry: Registry,
     machine: Machine,
     socket: Option<Socket>,
-    inbox: mpsc::Receiver<Letter>,
+    inbox: mpsc::Receiver<Box<Letter>>,
+    /// Goes off at the next deadline or before it. Every message moves that one away: setting the alarm anew each time
+    /// would cost more than to look again when it goes off.
+    alarm: Pin<Box<Sleep>>,
+    /// Since when nobody is connected and nothing is under way.
+    idle_since: Option<Instant>,
     work: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
     answers: HashMap<CommandId, Answer>,
     commands_seen: u64,
@@ -87,7 +93,7 @@ impl Actor {
     pub(super) fn new(
         station: StationId,
         registry: Registry,
-        inbox: mpsc::Receiver<Letter>,
+        inbox: mpsc::Receiver<Box<Letter>>,
         live: Arc<LiveCell>,
         rim: &Rim,
     ) -> Self {
@@ -100,6 +106,8 @@ impl Actor {
             registry,
             socket: None,
             inbox,
+            alarm: Box::pin(sleep_until((Instant::now() + LINGER).into())),
+            idle_since: None,
             work: FuturesUnordered::new(),
             answers: HashMap::new(),
             commands_seen: 0,
@@ -109,12 +117,13 @@ impl Actor {
         }
     }
 
-    /// Runs until the station has been away for a while, or the server stops.
-    pub(super) async fn run(mut self) {
+    /// Runs until the station has been away for a while, or the server stops. Boxed: an idle station's task holds
+    /// little more than what it waits for.
+    pub(super) async fn run(mut self: Box<Self>) {
         loop {
             match self.next_event().await {
-                Event::Letter(Some(letter)) => self.letter(letter),
-                Event::Letter(None) => return self.drain().await,
+                Event::Letter(Some(letter)) => self.letter(*letter),
+                Event::Letter(None) => return Box::pin(self.drain()).await,
                 Event::Socket(event) => self.socket_event(event),
                 Event::Work(Some(input)) => self.machine.handle(now(), input),
                 Event::Work(None) => {}
@@ -123,6 +132,7 @@ impl Actor {
                     if self.registry.retire(&self.station, &self.inbox) {
                         return;
                     }
+                    self.idle_since = None;
                 }
             }
             self.carry_out();
@@ -130,24 +140,41 @@ impl Actor {
     }
 
     async fn next_event(&mut self) -> Event {
-        let is_idle = self.machine.is_idle() && self.work.is_empty();
-        let wake = self.machine.deadline().unwrap_or_else(|| Instant::now() + LINGER);
-        let has_deadline = self.machine.deadline().is_some();
-        let socket = async {
-            match &mut self.socket {
-                Some(socket) => socket.next().await,
-                None => std::future::pending().await,
+        let due = self.due();
+        if let Some(due) = due
+            && due < self.alarm.deadline().into_std()
+        {
+            self.alarm.as_mut().reset(due.into());
+        }
+        loop {
+            let socket = async {
+                match &mut self.socket {
+                    Some(socket) => socket.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                letter = self.inbox.recv() => return Event::Letter(letter),
+                Some(input) = self.work.next() => return Event::Work(input),
+                event = socket => return Event::Socket(event),
+                () = self.alarm.as_mut(), if due.is_some() => {}
             }
-        };
-        let timer = pin!(tokio::time::sleep_until(wake.into()));
-        tokio::select! {
-            letter = self.inbox.recv() => Event::Letter(letter),
-            Some(input) = self.work.next() => Event::Work(input),
-            event = socket => Event::Socket(event),
-            () = timer, if has_deadline || is_idle => {
-                if has_deadline { Event::Deadline } else { Event::Lingered }
+            match due {
+                Some(due) if due > Instant::now() => self.alarm.as_mut().reset(due.into()),
+                _ if self.idle_since.is_some() => return Event::Lingered,
+                _ => return Event::Deadline,
             }
         }
+    }
+
+    /// When something is due although nothing happens: the machine's deadline, or the end of lingering.
+    fn due(&mut self) -> Option<Instant> {
+        let is_idle = self.machine.is_idle() && self.work.is_empty();
+        if !is_idle || self.machine.deadline().is_some() {
+            self.idle_since = None;
+            return self.machine.deadline();
+        }
+        Some(*self.idle_since.get_or_insert_with(Instant::now) + LINGER)
     }
 
     fn letter(&mut self, letter: Letter) {
@@ -166,7 +193,7 @@ impl Actor {
                 self.commands_seen += 1;
                 let id = CommandId(self.commands_seen);
                 self.answers.insert(id, answer);
-                self.machine.handle(now(), Input::Command(id, *command));
+                self.machine.handle(now(), Input::Command(id, command));
             }
             Letter::HangUp(Changed::Credentials) => {
                 self.hang_up(Parting::Credentials, "its credentials have changed".to_owned());
@@ -238,7 +265,7 @@ impl Actor {
                 }
                 Output::Commit(commit) => {
                     let committed = self.store.commit(commit);
-                    self.begin(async move { Some(Input::Committed(committed.await)) });
+                    self.wait_for(async move { Some(Input::Committed(committed.await)) });
                 }
                 Output::Note(commit) => self.note(commit),
                 Output::Settle(id, result) => {
@@ -261,7 +288,7 @@ impl Actor {
     fn note(&mut self, commit: crate::store::Commit) {
         let committed = self.store.commit(commit);
         let station = self.station.clone();
-        self.begin(async move {
+        self.wait_for(async move {
             if let Err(error) = committed.await {
                 warn!(%station, %error, "a note is not on record");
             }
@@ -269,12 +296,24 @@ impl Actor {
         });
     }
 
+    /// Most looks and questions have their answer without waiting: those go on at once. Whatever waits is polled
+    /// beside the socket.
     fn begin(&mut self, work: impl Future<Output = Option<Input>> + Send + 'static) {
+        let mut work = Box::pin(work);
+        match (&mut work).now_or_never() {
+            Some(Some(input)) => self.machine.handle(now(), input),
+            Some(None) => {}
+            None => self.work.push(work),
+        }
+    }
+
+    /// For what always waits.
+    fn wait_for(&mut self, work: impl Future<Output = Option<Input>> + Send + 'static) {
         self.work.push(Box::pin(work));
     }
 
     /// The server stops: no new frame is read; what was begun reaches the records and the station.
-    async fn drain(mut self) {
+    async fn drain(mut self: Box<Self>) {
         while !self.machine.is_settled() {
             let Some(input) = self.work.next().await else { break };
             if let Some(input) = input {
@@ -286,5 +325,22 @@ impl Actor {
         self.carry_out();
         while self.work.next().await.is_some() {}
         debug!(station = %self.station, "drained");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What one station's task holds while nothing happens, in bytes. Ten thousand of them wait at the same time.
+    const IDLE: usize = 2 << 10;
+
+    #[test]
+    fn a_station_that_says_nothing_takes_little_room() {
+        fn size_of<F>(_: impl Fn(Box<Actor>) -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        let task = size_of(Actor::run) + std::mem::size_of::<Actor>();
+        assert!(task <= IDLE, "{task} bytes; box what only a busy station needs");
     }
 }

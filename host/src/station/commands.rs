@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use crate::ocpp::{Frame, MessageId, OwnCall};
 
 /// Commands that may wait for one station.
@@ -24,7 +24,8 @@ pub struct CommandId(pub u64);
 /// Who wants a CALL sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sender {
-    Operator(CommandId),
+    /// Somebody who waits for the answer.
+    Caller(CommandId),
     /// The house itself, about this. Nobody waits for the answer.
     House(String),
 }
@@ -34,6 +35,7 @@ pub(super) enum Sender {
 pub(super) struct Settled {
     pub(super) sender: Sender,
     pub(super) action: String,
+    pub(super) record: Record,
     pub(super) result: Result<Box<RawValue>, CommandFailure>,
 }
 
@@ -45,7 +47,8 @@ struct Pending {
 
 impl Pending {
     fn end(self, result: Result<Box<RawValue>, CommandFailure>) -> Settled {
-        Settled { sender: self.sender, action: self.command.action, result }
+        let Command { action, record, .. } = self.command;
+        Settled { sender: self.sender, action, record, result }
     }
 }
 
@@ -82,7 +85,7 @@ impl Commands {
         command: Command,
     ) -> Result<(), Settled> {
         let deadline = now + command.timeout;
-        let pending = Pending { sender: Sender::Operator(id), command, deadline };
+        let pending = Pending { sender: Sender::Caller(id), command, deadline };
         if self.waiting.len() >= MAX_WAITING_COMMANDS {
             return Err(pending.end(Err(CommandFailure::Busy)));
         }
@@ -99,11 +102,13 @@ impl Commands {
             self.notices.pop_front();
         }
         let OwnCall { action, payload } = call;
-        let command = Command { action: action.to_owned(), payload, timeout: NOTICE_LIMIT };
+        // What came of it is for the log, not for the records.
+        let (action, record) = (action.to_owned(), Record::Sender);
+        let command = Command { action, payload, timeout: NOTICE_LIMIT, record };
         self.notices.push_back(Pending { sender, command, deadline: now + NOTICE_LIMIT });
     }
 
-    /// The frame to send now, if no call is open and one waits. An operator's comes first.
+    /// The frame to send now, if no call is open and one waits. The house gives way.
     pub(super) fn next_call(&mut self) -> Option<Frame> {
         if self.open.is_some() {
             return None;

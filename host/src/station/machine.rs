@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::commands::{CommandId, Commands, Sender, Settled};
 use super::display;
 use super::exchange::{Exchange, Found, Look, Step};
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
@@ -261,8 +261,11 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.waiting.push_back(Waiting { generation, dialect, id, call, raw, now });
-                self.next_exchange(now);
+                let next = Waiting { generation, dialect, id, call, raw, now };
+                match self.current {
+                    Some(_) => self.waiting.push_back(next),
+                    None => self.begin(now, next),
+                }
             }
         }
     }
@@ -271,19 +274,23 @@ impl Machine {
     fn next_exchange(&mut self, now: Now) {
         while self.current.is_none() {
             let Some(next) = self.waiting.pop_front() else { return };
-            let deadline = next.now.steady + self.manners.policy_deadline;
-            let scribe = Scribe {
-                station: self.station.clone(),
-                dialect: next.dialect,
-                action: next.call.action,
-                raw: next.raw,
-                received: next.now.wall,
-            };
-            let (exchange, step) =
-                Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
-            self.current = Some((next.generation, next.id, exchange));
-            self.carry_out(now, step);
+            self.begin(now, next);
         }
+    }
+
+    fn begin(&mut self, now: Now, next: Waiting) {
+        let deadline = next.now.steady + self.manners.policy_deadline;
+        let scribe = Scribe {
+            station: self.station.clone(),
+            dialect: next.dialect,
+            action: next.call.action,
+            raw: next.raw,
+            received: next.now.wall,
+        };
+        let (exchange, step) =
+            Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
+        self.current = Some((next.generation, next.id, exchange));
+        self.carry_out(now, step);
     }
 
     fn advance(&mut self, now: Now, event: impl FnOnce(&mut Exchange) -> Step) {
@@ -410,12 +417,13 @@ impl Machine {
 
     fn settle(&mut self, now: Now, settled: Settled) {
         let outcome = settled.outcome();
-        let Settled { sender, action, result } = settled;
+        let Settled { sender, action, record, result } = settled;
         match sender {
             Sender::House(_) => self.told(now, &action, result),
-            Sender::Operator(id) => {
-                if let Some(outcome) = outcome {
-                    self.note(now, FactBody::CommandAnswered { action, outcome });
+            Sender::Caller(id) => {
+                if let Some(outcome) = outcome.filter(|_| record == Record::Station) {
+                    let (plugin, command) = (None, None);
+                    self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });
                 }
                 self.outputs.push_back(Output::Settle(id, result));
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::actor::{self, Actor, Letter, Rim};
@@ -34,6 +34,17 @@ pub struct Command {
     pub payload: Box<RawValue>,
     /// From now to the station's answer, waiting for its turn included.
     pub timeout: Duration,
+    /// Who writes down what came of it.
+    pub record: Record,
+}
+
+/// Who writes down what came of a command that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// The station's machine, on its own.
+    Station,
+    /// Whoever sent it, together with what follows from it.
+    Sender,
 }
 
 /// What an operator changed of a station that has to connect again for it.
@@ -134,7 +145,8 @@ impl LiveCell {
 }
 
 struct Entry {
-    letters: mpsc::Sender<Letter>,
+    /// Boxed: a channel keeps room for many letters, and most stations get none.
+    letters: mpsc::Sender<Box<Letter>>,
     live: Arc<LiveCell>,
 }
 
@@ -167,6 +179,8 @@ pub struct Registry {
 pub(super) struct Inner {
     rim: Rim,
     stations: Mutex<Stations>,
+    /// Told after every connection that found its actor.
+    arrivals: watch::Sender<()>,
     tasks: TaskTracker,
 }
 
@@ -178,7 +192,12 @@ struct Stations {
 
 impl Registry {
     pub fn new(rim: Rim) -> Self {
-        let inner = Inner { rim, stations: Mutex::default(), tasks: TaskTracker::new() };
+        let inner = Inner {
+            rim,
+            stations: Mutex::default(),
+            arrivals: watch::Sender::new(()),
+            tasks: TaskTracker::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -198,6 +217,11 @@ impl Registry {
         stations.actors.iter().map(|(id, entry)| (id.clone(), entry.live.view())).collect()
     }
 
+    /// Marked as changed whenever a station has connected.
+    pub fn arrivals(&self) -> watch::Receiver<()> {
+        self.inner.arrivals.subscribe()
+    }
+
     /// Sends a CALL and waits for what becomes of it, as long as the command says at most.
     pub async fn command(
         &self,
@@ -212,8 +236,8 @@ impl Registry {
             stations.actors.get(id).ok_or(CommandFailure::Offline)?.letters.clone()
         };
         let (answer, outcome) = oneshot::channel();
-        let letter = Letter::Command(Box::new(command), answer);
-        letters.try_send(letter).map_err(|refused| match refused {
+        let letter = Letter::Command(command, answer);
+        letters.try_send(Box::new(letter)).map_err(|refused| match refused {
             TrySendError::Full(_) => CommandFailure::Busy,
             TrySendError::Closed(_) => CommandFailure::Offline,
         })?;
@@ -227,7 +251,7 @@ impl Registry {
         let stations = lock(&self.inner.stations);
         if let Some(entry) = stations.actors.get(id) {
             lock(&entry.live.now).link = None;
-            if entry.letters.try_send(Letter::HangUp(changed)).is_err() {
+            if entry.letters.try_send(Box::new(Letter::HangUp(changed))).is_err() {
                 tracing::warn!(station = %id, ?changed, "busy: still connected as before the change");
             }
         }
@@ -249,7 +273,7 @@ impl Registry {
             let (letters, inbox) = mpsc::channel(MAX_LETTERS);
             let live = Arc::new(LiveCell::new(now));
             let actor = Actor::new(station, self.clone(), inbox, live.clone(), &self.inner.rim);
-            self.inner.tasks.spawn(actor.run());
+            self.inner.tasks.spawn(Box::new(actor).run());
             Entry { letters, live }
         });
         let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
@@ -257,12 +281,13 @@ impl Registry {
             return Err((TurnedAway::WeakerProof, socket));
         }
         let letter = Letter::Link { socket, dialect, peer, proof };
-        match entry.letters.try_send(letter) {
+        match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
                 entry.live.linked(peer, dialect, proof, now);
+                self.inner.arrivals.send_replace(());
                 Ok(())
             }
-            Err(refused) => match refused.into_inner() {
+            Err(refused) => match *refused.into_inner() {
                 Letter::Link { socket, .. } => Err((TurnedAway::Crowded, socket)),
                 Letter::Command(..) | Letter::HangUp(_) => unreachable!("a link was sent"),
             },
@@ -271,7 +296,7 @@ impl Registry {
 
     /// Lets an idle actor end, unless somebody has just written to it: letters are only sent under this lock, or by
     /// holders of a sender that was cloned under it.
-    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Letter>) -> bool {
+    pub(super) fn retire(&self, id: &StationId, inbox: &mpsc::Receiver<Box<Letter>>) -> bool {
         let mut stations = lock(&self.inner.stations);
         let is_alone = inbox.is_empty() && inbox.sender_strong_count() <= 1;
         if is_alone {

@@ -5,8 +5,8 @@ use crate::domain::Seq;
 
 use super::StoreError;
 use super::commit::{BYTES_VERSION, MAX_RAW};
-use super::engine::{Batch, Engine, Order};
-use super::keys::{self, Chunk, Key, Table};
+use super::engine::{Batch, Engine, KeyRange, Order};
+use super::keys::{self, All, Chunk, Key, Table};
 use super::records;
 use super::value;
 
@@ -37,6 +37,23 @@ pub(super) fn cut(batch: &mut Batch, table: Table, seq: Seq, revision: u64, text
         let mut value = value::bytes(BYTES_VERSION, piece);
         value::set_revision(&mut value, revision);
         batch.put(keys::key(table, &ChunkKey(seq, Chunk(number))), value);
+    }
+}
+
+/// The first number from `seq` on under which there is a text.
+pub(super) fn first_from(
+    engine: &dyn Engine,
+    table: Table,
+    seq: Seq,
+) -> Result<Option<Seq>, StoreError> {
+    let end = keys::under(keys::prefix::<ChunkKey>(table, &All)).end;
+    let range = KeyRange { start: keys::key(table, &seq), end };
+    match engine.scan(&range, Order::Ascending, 1)?.first() {
+        Some((key, _)) => match keys::parse::<ChunkKey>(table, key) {
+            Some(ChunkKey(found, _)) => Ok(Some(found)),
+            None => Err(StoreError::Damaged { table }),
+        },
+        None => Ok(None),
     }
 }
 

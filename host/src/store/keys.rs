@@ -34,6 +34,13 @@ pub enum Table {
     PluginOrder = b'r',
     UnloadedPlugin = b'u',
     LastSeen = b'H',
+    /// Commands of plugins that wait for their stations.
+    Outbox = b'Q',
+    /// Messages that wait for their plugins.
+    Inbox = b'q',
+    /// What plugins could not take of their messages.
+    Unread = b'w',
+    Timer = b'W',
     SeenStart = b'I',
     SeenEvent = b'E',
     /// Facts by their number.
@@ -45,8 +52,13 @@ pub enum Table {
     ObserverCursor = b'o',
     /// The text that a station sent, in chunks.
     Raw = b'R',
+    /// Texts that came in together, in chunks, by the number of the last of their facts.
+    RawBlock = b'B',
+    /// The same of readings, which are forgotten sooner.
+    RawReadings = b'b',
     Station = b'S',
     Session = b'T',
+    UnpricedSession = b'P',
     StationSession = b'X',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',

@@ -9,6 +9,7 @@ use super::commit::{Change, Commit, Conflict, NewFact, Receipt, Write};
 use super::engine::{Batch, Engine, EngineError, Order};
 use super::keys::{self, All, Table};
 use super::records::{self, Counter};
+use super::texts::{self, Texts};
 use super::value;
 
 /// Revisions set aside at a time. After a restart numbering goes on behind the block, so a revision that somebody
@@ -19,13 +20,15 @@ const REVISION_BLOCK: u64 = 1 << 20;
 const REVISIONS: &str = "revisions";
 
 /// Revision of facts and texts, which never change.
-const UNCHANGING: u64 = 1;
+pub(super) const UNCHANGING: u64 = 1;
 
 pub(super) struct Ledger {
     last_seq: Seq,
     next_revision: u64,
     /// Revisions below this one are set aside on the disk, or will be with the batch that uses them.
     set_aside: u64,
+    /// Of the facts in the batch that is being made.
+    texts: Texts,
 }
 
 impl Ledger {
@@ -43,7 +46,7 @@ impl Ledger {
             Some(bytes) => records::decode::<Counter>(&bytes)?.value.next,
             None => UNCHANGING,
         };
-        Ok(Self { last_seq, next_revision: set_aside, set_aside })
+        Ok(Self { last_seq, next_revision: set_aside, set_aside, texts: Texts::default() })
     }
 
     pub(super) fn last_seq(&self) -> Seq {
@@ -88,9 +91,17 @@ impl Ledger {
         Ok(Ok(receipt))
     }
 
-    fn append(&mut self, fact: NewFact, batch: &mut Batch) -> Seq {
+    /// Ends a batch: the texts of its facts, which share what they are kept in.
+    pub(super) fn finish(&mut self, batch: &mut Batch) {
+        std::mem::take(&mut self.texts).write(batch);
+    }
+
+    fn append(&mut self, mut fact: NewFact, batch: &mut Batch) -> Seq {
         let seq = Seq(self.last_seq.0 + 1);
         self.last_seq = seq;
+        if let Some(text) = fact.raw.take() {
+            self.texts.add(seq, text, fact.is_reading);
+        }
         Self::write_fact(seq, fact, batch);
         seq
     }
@@ -98,7 +109,7 @@ impl Ledger {
     /// A fact in a place that it already has.
     pub(super) fn write_fact(seq: Seq, fact: NewFact, batch: &mut Batch) {
         let long = fact.is_long();
-        let NewFact { mut value, raw } = fact;
+        let NewFact { mut value, raw, .. } = fact;
         if long {
             chunks::cut(batch, Table::LongFact, seq, UNCHANGING, &value);
             value = NewFact::stand_in();
@@ -106,7 +117,7 @@ impl Ledger {
         value::set_revision(&mut value, UNCHANGING);
         batch.put(keys::key(Table::Log, &seq), value);
         if let Some(raw) = raw {
-            chunks::cut(batch, Table::Raw, seq, UNCHANGING, raw.as_bytes());
+            texts::write_alone(batch, seq, &raw);
         }
     }
 

@@ -7,6 +7,7 @@ use super::commit::FACT_VERSION;
 use super::engine::{KeyRange, Order, Pair};
 use super::keys::{self, Table};
 use super::records;
+use super::texts;
 use super::value::Codec;
 use super::{Store, StoreError};
 
@@ -42,9 +43,7 @@ impl Store {
         if seq > *self.durable().borrow() {
             return Ok(None);
         }
-        let text = self.watch_engine(|engine| chunks::join(engine, Table::Raw, seq))?;
-        let damaged = |_| StoreError::Damaged { table: Table::Raw };
-        text.map(String::from_utf8).transpose().map_err(damaged)
+        self.watch_engine(|engine| texts::find(engine, seq))
     }
 
     /// A fact and how many bytes it takes in the log.

@@ -2,7 +2,7 @@
 //! argument.
 //!
 //! Original texts, meter values and the rest of the log have a horizon each. What a fact loses with its place in the
-//! log, it loses as a whole: a text without its fact is of no use.
+//! log, it loses as a whole: a text without its fact is of no use. Texts that share a block go with the last of them.
 
 use crate::domain::{FactBody, LoggedFact, Millis, Seq};
 
@@ -10,6 +10,7 @@ use super::commit::{Commit, CommitError, Expect};
 use super::engine::Order;
 use super::keys::{self, Table};
 use super::records::Counter;
+use super::texts;
 use super::{Store, StoreError};
 
 /// Keys that one commit deletes at most. A fact is deleted whole, so one of the longest facts may take more.
@@ -66,7 +67,7 @@ impl Kept {
         format!("trimmed-{}", self.as_str())
     }
 
-    fn takes(self, fact: &FactBody) -> bool {
+    pub(super) fn takes(self, fact: &FactBody) -> bool {
         match self {
             Self::Raw | Self::Log => true,
             Self::MeterValues => matches!(fact, FactBody::MeterValues { .. }),
@@ -75,8 +76,11 @@ impl Kept {
 
     const fn tables(self) -> &'static [Table] {
         match self {
-            Self::Raw => &[Table::Raw],
-            Self::MeterValues | Self::Log => &[Table::Raw, Table::LongFact, Table::Log],
+            Self::Raw => &[Table::Raw, Table::RawBlock, Table::RawReadings],
+            Self::MeterValues => &[Table::Raw, Table::RawReadings, Table::LongFact, Table::Log],
+            Self::Log => {
+                &[Table::Raw, Table::RawBlock, Table::RawReadings, Table::LongFact, Table::Log]
+            }
         }
     }
 }
@@ -131,7 +135,10 @@ impl Store {
                     cut.trimmed.more = true;
                     return Ok(cut);
                 }
-                cut.trimmed.facts += usize::from(!keys.is_empty());
+                cut.trimmed.facts += match kept {
+                    Kept::Raw => self.watch_engine(|engine| texts::count(engine, seq))?,
+                    Kept::MeterValues | Kept::Log => usize::from(!keys.is_empty()),
+                };
                 cut.keys.extend(keys);
             }
             cut.through = seq;

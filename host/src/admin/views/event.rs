@@ -152,6 +152,12 @@ pub enum EventBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
+        /// The plugin that asked for it; `null` when an operator did.
+        #[serde(default)]
+        plugin: Option<PluginName>,
+        /// By which name the plugin knows it.
+        #[serde(default)]
+        command: Option<String>,
     },
     PluginChanged {
         plugin: PluginName,
@@ -249,8 +255,8 @@ impl From<FactBody> for EventBody {
                 Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
-            FactBody::CommandAnswered { action, outcome } => {
-                Self::CommandAnswered { action, outcome }
+            FactBody::CommandAnswered { action, outcome, plugin, command } => {
+                Self::CommandAnswered { action, outcome, plugin, command }
             }
             FactBody::PluginChanged { plugin, change, version, digest } => {
                 Self::PluginChanged { plugin, change, version, digest }

@@ -9,6 +9,7 @@ use crate::domain::{
     Bill, Currency, FactBody, Interval, Line, Micros, Offer, Permit, Pinned, PluginName, Refusal,
     Session, TariffAsk, TariffSaid, Terms, Verdict,
 };
+use crate::store::UnpricedSession;
 
 /// A tariff of so many cents a kilowatt-hour, which it writes into its terms, and what it was asked.
 pub(super) struct PerKwh {
@@ -178,6 +179,8 @@ fn a_stop_is_taken_in_though_it_cannot_be_priced() {
     assert!(!session.is_active() && session.terms.is_some());
     assert_eq!((total(&session), session.unpriced), (None, Some("per-kwh 2 trapped".into())));
     assert!(matches!(money(&bench).last(), Some(FactBody::SessionUnpriced { .. })));
+    let noted = bench.store.read::<UnpricedSession>(&session.id).unwrap();
+    assert!(noted.is_some(), "for whoever prices it later");
 }
 
 #[test]

@@ -49,7 +49,7 @@ async fn fill(store: &Store) {
     commit.put(&store.pseudonym(&card), &TokenName { token: card }, Expect::Any);
     let bytes = [0, 255, 10, 34];
     let writes = ["", "a/b", "ключ"].map(|key| state_write(key, Some(&bytes)));
-    commit.effects(Effects { reads: vec![], writes: writes.into() });
+    commit.effects(Effects { writes: writes.into(), ..Effects::default() });
     store.commit(commit).await.unwrap();
 }
 

@@ -19,13 +19,27 @@ fn other() -> FactBody {
     FactBody::Other { action: "DataTransfer".into() }
 }
 
+/// Each in a commit of its own, one after the other.
 async fn log(store: &Store, facts: impl IntoIterator<Item = (u64, FactBody)>, text: &str) {
     for (at, body) in facts {
         let mut commit = Commit::new();
         commit.fact(received(at, body), Some(text.to_owned()));
-        // Ordered by the next barrier.
-        drop(store.commit(commit));
+        store.commit(commit).await.unwrap();
     }
+    settle(store).await;
+}
+
+/// All in one commit: their texts share what they are kept in.
+async fn log_together(store: &Store, facts: impl IntoIterator<Item = (u64, FactBody)>) {
+    let mut commit = Commit::new();
+    for (at, body) in facts {
+        commit.fact(received(at, body), Some(format!("text of {at}")));
+    }
+    store.commit(commit).await.unwrap();
+    settle(store).await;
+}
+
+async fn settle(store: &Store) {
     let mut barrier = Commit::new();
     barrier.synced();
     store.commit(barrier).await.unwrap();
@@ -63,6 +77,41 @@ async fn texts_readings_and_facts_go_each_at_its_own_age() {
             assert_eq!(trim(&store, what, 30).await, Trimmed::default(), "all was done");
         }
     }
+}
+
+#[tokio::test]
+async fn texts_that_came_together_are_found_one_by_one_and_go_together() {
+    for ground in [Ground::memory(), Ground::sled()] {
+        let store = ground.open();
+        let facts = [(1, other()), (2, readings()), (3, other()), (4, readings()), (5, readings())];
+        log_together(&store, facts).await;
+        log(&store, [(6, other())], "alone").await;
+        let text = |seq| store.raw(Seq(seq)).unwrap();
+        for seq in 1..=5 {
+            assert_eq!(text(seq), Some(format!("text of {seq}")));
+        }
+        assert_eq!(text(6).as_deref(), Some("alone"));
+
+        assert_eq!(trim(&store, Kept::Raw, 3).await.facts, 0, "the third shares with the first");
+        assert_eq!(trim(&store, Kept::Raw, 4).await.facts, 2);
+        assert_eq!(kept(&store), (vec![1, 2, 3, 4, 5, 6], vec![2, 4, 5, 6]));
+        assert_eq!(trim(&store, Kept::MeterValues, 6).await.facts, 3);
+        assert_eq!(kept(&store), (vec![1, 3, 6], vec![6]));
+    }
+}
+
+#[tokio::test]
+async fn many_long_texts_that_came_together_fill_several_blocks() {
+    let store = Ground::sled().open();
+    let text = |at: u64| at.to_string().repeat(3000);
+    let mut commit = Commit::new();
+    for at in 1..=20 {
+        commit.fact(received(at, other()), Some(text(at)));
+    }
+    store.commit(commit).await.unwrap();
+    settle(&store).await;
+    assert!((1..=20).all(|at| store.raw(Seq(at)).unwrap() == Some(text(at))));
+    assert_eq!(trim(&store, Kept::Raw, u64::MAX).await.facts + kept(&store).1.len(), 20);
 }
 
 #[tokio::test]
