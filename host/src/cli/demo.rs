@@ -93,7 +93,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     cast.set_up(&client, args.plugin.as_deref(), args.tariff.as_deref(), output).await?;
     if let Some(session) = cast.newest_session(&client).await? {
         output
-            .line(&format!("-- the records go up to session {session}: going on from there --"))?;
+            .say(&format!("-- the records go up to session {session}: going on from there --"))?;
     }
 
     let (reporter, reports) = mpsc::channel(WAITING_LINES);
@@ -110,7 +110,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     screen.show_until(the_end(args.duration)).await?;
     operating.abort();
     output
-        .line("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
+        .say("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
     let winding_down = join_all(stations.into_iter().map(|station| station.wind_down(WIND_DOWN)));
     let all_done = async {
         tokio::select! {
@@ -120,7 +120,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     };
     if !screen.show_until(all_done).await? {
         output
-            .line("-- some stations did not finish; their sessions stay open in the records --")?;
+            .say("-- some stations did not finish; their sessions stay open in the records --")?;
     }
     screen.show_until(tokio::time::sleep(LAST_WORDS)).await?;
     events.abort();

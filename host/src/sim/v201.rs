@@ -89,6 +89,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
         Body::Stop { number, card, meter_wh, why, at, .. } => {
             let (trigger, reason) = ending(*why);
             let mut event = event("Ended", trigger, *number, *at, writing);
+            event["transactionInfo"]["chargingState"] = json!("Idle");
             event["transactionInfo"]["stoppedReason"] = json!(reason);
             event["meterValue"] =
                 json!([reading(&writing.time(*at), "Transaction.End", *meter_wh, None)]);

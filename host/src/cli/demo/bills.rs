@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::admin::views::{BillView, EventBody};
 use crate::domain::{Currency, SessionId};
 
@@ -54,5 +56,15 @@ impl Bills {
         });
         let totals = totals.collect::<Vec<_>>();
         (!totals.is_empty()).then(|| format!("bills: {}", totals.join("; ")))
+    }
+
+    /// By the terms' names.
+    pub(super) fn json(&self) -> Value {
+        let totals = self.totals.iter().map(|(terms, total)| {
+            let Total { sessions, minor, currency } = total;
+            let total = json!({ "sessions": sessions, "total_minor": minor, "currency": currency });
+            (terms.clone(), total)
+        });
+        Value::Object(totals.collect())
     }
 }

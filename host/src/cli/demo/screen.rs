@@ -137,7 +137,9 @@ impl Screen {
 
     pub(super) fn last_totals(&self) -> anyhow::Result<()> {
         if self.output.json {
-            return self.output.line(&self.tally.json().to_string());
+            let mut totals = self.tally.json();
+            totals["bills"] = self.bills.json();
+            return self.output.line(&totals.to_string());
         }
         self.output.line(&format!("-- in all: {} --", self.tally.sentence()))?;
         match self.bills.sentence() {

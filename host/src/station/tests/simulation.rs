@@ -14,7 +14,7 @@ use super::counting;
 use crate::domain::{
     FactBody, IdToken, Millis, MilliwattHours, Seq, Session, SessionId, StationId,
 };
-use crate::sim::{Event, Pace, Profile, Protocol};
+use crate::sim::{Event, Faults, Pace, Profile, Protocol};
 use crate::store::{All, Order, Store};
 use town::Town;
 
@@ -85,6 +85,8 @@ fn station(seed: u64, n: u64) -> Profile {
         power_w: 22_000,
         cards: vec![IdToken::new(&format!("CARD-{n}")).unwrap()],
         pace,
+        // What goes wrong here is the network's and the server's doing.
+        faults: Faults::default(),
         seed: seed * STATIONS + n,
     }
 }

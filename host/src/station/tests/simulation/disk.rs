@@ -22,7 +22,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 
 /// What became of a request at once.
 pub(super) enum Outcome {
-    Done(Option<Input>),
+    Done(Option<Box<Input>>),
     /// It waits for a sync that has just begun.
     SyncBegan,
     /// It waits for the sync under way, or behind it.
@@ -78,19 +78,19 @@ impl Disk {
     fn begin(&mut self, n: usize, mut work: Work, is_synced: bool) -> Outcome {
         if self.syncing {
             if let Some(input) = (&mut work).now_or_never() {
-                return Outcome::Done(input);
+                return Outcome::Done(input.map(Box::new));
             }
             self.waiting.push((n, is_synced, work));
             return Outcome::Waits;
         }
         if !is_synced {
-            return Outcome::Done(self.runtime.block_on(work));
+            return Outcome::Done(self.runtime.block_on(work).map(Box::new));
         }
         while !self.engine.holds_sync_within(GLANCE) {
             // A conflict, or nothing that is not on the disk already.
             if let Some(input) = (&mut work).now_or_never() {
                 self.engine.release_syncs();
-                return Outcome::Done(input);
+                return Outcome::Done(input.map(Box::new));
             }
         }
         self.syncing = true;

@@ -40,7 +40,7 @@ impl Town {
         self.charger(n, sim::Input::Closed { why: why.to_owned() });
     }
 
-    pub(super) fn to_server(&mut self, n: usize, text: String) {
+    pub(super) fn say_to_server(&mut self, n: usize, text: String) {
         let Some(link) = self.posts[n].link else { return };
         let at = (self.clock + millis(self.chance.within(&NETWORK))).max(self.posts[n].up_until);
         self.posts[n].up_until = at;
@@ -49,7 +49,7 @@ impl Town {
         }
     }
 
-    pub(super) fn to_station(&mut self, n: usize, text: String) {
+    pub(super) fn say_to_station(&mut self, n: usize, text: String) {
         let Some(link) = self.posts[n].served else { return };
         let at = (self.clock + millis(self.chance.within(&NETWORK))).max(self.posts[n].down_until);
         self.posts[n].down_until = at;

@@ -59,7 +59,7 @@ pub(super) enum Happening {
     Inside {
         n: usize,
         life: u32,
-        input: machine::Input,
+        input: Box<machine::Input>,
     },
     SyncEnds {
         life: u32,
@@ -213,7 +213,7 @@ impl Town {
             }
             Happening::Inside { n, life, input } => {
                 if life == self.life {
-                    self.machine(n, input);
+                    self.machine(n, *input);
                 }
             }
             Happening::SyncEnds { life } => {
@@ -282,14 +282,15 @@ impl Town {
             match output {
                 sim::Output::Dial => self.soon(&NETWORK, Happening::Dialled(n)),
                 sim::Output::HangUp => self.hang_up(n, "hung up"),
+                sim::Output::Lose { .. } => self.hang_up(n, "lost the connection"),
                 sim::Output::Call { id, action, payload } => {
-                    self.to_server(n, json!([2, id, action, payload]).to_string());
+                    self.say_to_server(n, json!([2, id, action, payload]).to_string());
                 }
                 sim::Output::Answer { id, payload } => {
-                    self.to_server(n, json!([3, id, payload]).to_string());
+                    self.say_to_server(n, json!([3, id, payload]).to_string());
                 }
                 sim::Output::Refuse { id, code, description } => {
-                    self.to_server(n, json!([4, id, code, description, {}]).to_string());
+                    self.say_to_server(n, json!([4, id, code, description, {}]).to_string());
                 }
                 sim::Output::Report(event) => self.hear(n, event),
                 sim::Output::Done => self.posts[n].done = true,
@@ -328,7 +329,7 @@ impl Town {
             Output::Send(text) => {
                 let is_answer = text.starts_with("[3,");
                 assert!(!(is_answer && self.disk.holds_back(n)), "said before it was kept: {text}");
-                self.to_station(n, text);
+                self.say_to_station(n, text);
             }
             Output::Look(what) => {
                 let outcome = self.disk.look(n, self.posts[n].id.clone(), what);
@@ -344,7 +345,8 @@ impl Town {
             }
             Output::Ask(_, _) => {
                 let (decision, effects) = counting::decide(&self.disk.store);
-                let (life, input) = (self.life, machine::Input::Decided(decision, effects));
+                let input = Box::new(machine::Input::Decided(decision, effects));
+                let life = self.life;
                 self.soon(&POLICY, Happening::Inside { n, life, input });
             }
             Output::Price(_, _) => {
@@ -352,7 +354,7 @@ impl Town {
                 return Some(machine::Input::Priced(said, Default::default()));
             }
             Output::Ping if self.posts[n].link.is_some() => {
-                let (life, input) = (self.life, machine::Input::Heard);
+                let (life, input) = (self.life, Box::new(machine::Input::Heard));
                 self.soon(&NETWORK, Happening::Inside { n, life, input });
             }
             Output::HangUp(why) => {
@@ -367,7 +369,7 @@ impl Town {
 
     fn outcome(&mut self, outcome: Outcome) -> Option<machine::Input> {
         match outcome {
-            Outcome::Done(input) => input,
+            Outcome::Done(input) => input.map(|input| *input),
             Outcome::SyncBegan => {
                 let life = self.life;
                 self.soon(&SYNC, Happening::SyncEnds { life });
