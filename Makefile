@@ -1,4 +1,4 @@
-# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations charging
+# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of two versions charging
 # make test                 sets everything up and passes every test
 # make bench                sets everything up and prints what things cost, and how far that is from the goals
 #
@@ -36,7 +36,8 @@ help:
 demo: build $(STAMPS)/guest-compiler
 	@mkdir -p $(GUESTS)
 	@$(STEP) "Building the policy rfid-list" $(PLUGPOINT) plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
-	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm $(if $(DURATION),--duration $(DURATION))
+	@$(STEP) "Building the tariff" $(PLUGPOINT) plugin build plugins/tariff-time-of-use --target-dir $(GUEST_CACHE) -o $(GUESTS)/tariff-time-of-use.wasm
+	@exec $(PLUGPOINT) demo --data $(DATA) --plugin $(GUESTS)/rfid-list.wasm --tariff $(GUESTS)/tariff-time-of-use.wasm $(if $(DURATION),--duration $(DURATION))
 
 test: check-format check-lints guests check-plugins check-host check-deps
 	@printf '\nmake test: everything passed\n'

@@ -26,7 +26,8 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
 use crate::work::{
-    Ages, FreeSpace, Observers, Presence, Retention, Rollout, RolloutError, observed,
+    Ages, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
+    RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -102,13 +103,18 @@ impl Server {
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
         let rollout = Rollout::new(host.clone(), store.clone(), wall_clock);
         let observers = Observers::new(host.clone(), store.clone(), admin::tell);
+        let inboxes = Inboxes::new(host.clone(), store.clone());
         let silence = match config.when_nobody_decides {
             DefaultVerdict::Refuse => Verdict::Refuse(Refusal::Unknown),
             DefaultVerdict::Permit => Verdict::Permit(Default::default()),
         };
+        let changes = host.changes();
+        let policies = Policies::new(host.clone(), Defaults { authorize: silence.clone() });
+        let policies = Arc::new(policies);
+        let late_bills = LateBills::new(store.clone(), policies.clone(), wall_clock);
         let registry = Registry::new(Rim {
             store: store.clone(),
-            policies: Arc::new(Policies::new(host, Defaults { authorize: silence.clone() })),
+            policies,
             manners: Manners {
                 heartbeat: config.heartbeat,
                 policy_deadline: config.policy_deadline,
@@ -127,14 +133,31 @@ impl Server {
         };
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        server.open_admin(rollout.clone(), observers.clone(), silence, metrics).await?;
+        let followers = (observers.clone(), inboxes.clone());
+        server.open_admin(rollout.clone(), followers, silence, metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
+        server.keep_post(&host, inboxes);
+        server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
+        server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
+    }
+
+    /// Brings plugins their messages, and stations what plugins want them to do.
+    fn keep_post(&mut self, host: &Arc<Host>, inboxes: Inboxes) {
+        let store = || self.store.clone();
+        let outbox = Outbox::new(host.clone(), store(), self.registry.clone(), wall_clock);
+        let timers = Timers::new(host.clone(), store(), wall_clock);
+        let stop = || self.stopping.clone();
+        self.tasks.extend([
+            tokio::spawn(inboxes.keep(stop())),
+            tokio::spawn(outbox.keep(stop())),
+            tokio::spawn(timers.keep(stop())),
+        ]);
     }
 
     fn keep_metrics(&mut self, metrics: PrometheusHandle) {
@@ -158,7 +181,7 @@ impl Server {
     async fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
-        observers: Observers,
+        (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
     ) -> Result<(), StartError> {
@@ -169,6 +192,7 @@ impl Server {
             registry: self.registry.clone(),
             rollout,
             observers,
+            inboxes,
             when_nobody_decides,
             key: self.key.clone(),
             metrics,

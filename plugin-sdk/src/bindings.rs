@@ -58,3 +58,15 @@ pub mod observer {
         with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
     });
 }
+
+/// The `inbox` export.
+pub mod inbox {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "inbox-only",
+        pub_export_macro: true,
+        export_macro_name: "export_inbox",
+        additional_derives: [PartialEq],
+        with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
+    });
+}

@@ -2,7 +2,8 @@
 
 use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
 use crate::{
-    Ask, Authorizer, Bill, Event, Interval, Lifecycle, Observer, Purpose, Tariff, Terms, lifecycle,
+    Ask, Authorizer, Bill, Event, Inbox, Interval, Lifecycle, Message, Millis, Observer, Purpose,
+    Tariff, Terms, lifecycle,
 };
 
 pub use std::cell::OnceCell;
@@ -105,6 +106,16 @@ macro_rules! export_hook {
             $exported with_types_in $crate::bindings::observer
         );
     };
+    ($exported:ident, $policy:ty, Inbox) => {
+        impl $crate::bindings::inbox::exports::plugpoint::plugin::inbox::Guest for $exported {
+            fn handle(at: $crate::Millis, message: $crate::Message) -> Result<(), String> {
+                POLICY.with(|cell| $crate::export::handle(cell.get(), at, &message))
+            }
+        }
+        $crate::bindings::inbox::export_inbox!(
+            $exported with_types_in $crate::bindings::inbox
+        );
+    };
 }
 
 pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
@@ -144,6 +155,10 @@ pub fn price<P: Tariff>(
 
 pub fn on_events<P: Observer>(policy: Option<&P>, batch: &[Event]) -> Result<(), String> {
     configured(policy)?.on_events(batch)
+}
+
+pub fn handle<P: Inbox>(policy: Option<&P>, at: Millis, message: &Message) -> Result<(), String> {
+    configured(policy)?.handle(at, message)
 }
 
 fn configured<P>(policy: Option<&P>) -> Result<&P, String> {

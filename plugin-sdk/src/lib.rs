@@ -1,6 +1,6 @@
 //! Write Plugpoint policies in Rust: a trait per hook, one export macro, and a bench to test them on.
 //!
-//! A policy is a type that implements [`Lifecycle`] and at least one hook, [`Authorizer`] or [`Observer`]:
+//! A policy is a type that implements [`Lifecycle`] and at least one hook, [`Authorizer`], [`Tariff`], [`Observer`] or [`Inbox`]:
 //!
 //! ```
 //! use plugpoint_sdk::{Ask, Authorizer, Lifecycle, NoSettings, Purpose, Token, Verdict};
@@ -31,7 +31,10 @@
 //! last goes into [`state`].
 
 pub mod clock;
+pub mod commands;
+pub mod events;
 pub mod log;
+pub mod sessions;
 pub mod state;
 pub mod stations;
 pub mod tariff;
@@ -40,6 +43,7 @@ pub mod testing;
 pub mod tokens;
 
 mod authorizer;
+mod inbox;
 mod lifecycle;
 mod observer;
 
@@ -50,6 +54,7 @@ pub mod export;
 
 pub use authorizer::{Authorizer, Permit, Purpose, Token, Verdict};
 pub use bindings::imports::plugpoint::plugin::types::{Ask, HostError, Station};
+pub use inbox::{CommandEnded, EventReceived, Inbox, Message, Outcome, Refusal, TimerDue};
 pub use lifecycle::{Lifecycle, NoSettings};
 pub use observer::{Event, Observer};
 pub use tariff::{Bill, Interval, Line, Tariff, Terms};

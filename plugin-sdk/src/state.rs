@@ -51,6 +51,7 @@ impl From<HostError> for String {
     fn from(error: HostError) -> Self {
         match error {
             HostError::Limit(which) => format!("a limit of the host was reached: {which}"),
+            HostError::Invalid(what) => format!("the host does not take that: {what}"),
             HostError::Unavailable => "the host's records cannot be read now".to_owned(),
         }
     }

@@ -104,7 +104,8 @@ impl House {
         let api = server.api();
         api.load("evening-rates", &guest("tariff-time-of-use"), &rates()).await;
         api.register(client.station()).await;
-        api.put(&format!("/v1/stations/{}", client.station()), json!({ "zone": ZONE })).await;
+        let set_up = json!({ "zone": ZONE, "shows_cost": true });
+        api.put(&format!("/v1/stations/{}", client.station()), set_up).await;
         api.allow(GOOD).await;
         api.block(BLOCKED).await;
         let url = format!("ws://{}/ocpp", server.stations);
@@ -205,6 +206,17 @@ fn moment(value: &Value) -> chrono::DateTime<chrono::FixedOffset> {
     chrono::DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap()
 }
 
+/// What a station of OCPP 1.6 was told to show.
+fn check_shown(step: &Value, message: &str, transaction: &Value, cost: f64) {
+    let shown = &step["shown"];
+    let named = (&shown["vendor"], &shown["message"]);
+    assert_eq!(named, (&json!("org.openchargealliance.costmsg"), &json!(message)));
+    assert_eq!(
+        (&shown["data"]["transactionId"], &shown["data"]["cost"]),
+        (transaction, &json!(cost))
+    );
+}
+
 /// From boot to remote stop over OCPP 1.6.
 async fn an_evening_over_1_6(client: Client) {
     let mut house = House::invite(client, "v16").await;
@@ -213,7 +225,10 @@ async fn an_evening_over_1_6(client: Client) {
     assert_eq!(house.transcript.step("blocked card").await["status"], "Blocked");
     let start = house.transcript.step("start").await;
     assert_eq!(start["status"], "Accepted");
-    house.transcript.step("meter values").await;
+    let metered = house.transcript.step("meter values").await;
+    // 2.2 kWh at 0.60 and 9 minutes at 0.05, and 0.50: 2.27 plus 19 %.
+    check_shown(&metered, "RunningCost", &start["transaction"], 2.70);
+    assert_eq!(metered["shown"]["data"]["meterValue"], 3200);
     let stop = house.transcript.step("stop").await;
     // `idTagInfo` may be left out of the answer to a stop (OCPP 1.6 §6.52); it must not be a refusal.
     assert!(stop["status"].is_null() || stop["status"] == "Accepted", "{stop}");
@@ -234,6 +249,8 @@ async fn an_evening_over_1_6(client: Client) {
             (&told["transaction"], &json!("ocpp1.6"))
         );
     }
+    check_shown(&stop, "FinalCost", &start["transaction"], 6.63);
+    check_shown(&remote_stop, "FinalCost", &remote["transaction"], 1.12);
     // 4.7 kWh at 0.60 and 2.7 at 0.40, 19 minutes at 0.05 and 11 at 0.02, and 0.50: 5.57 plus 19 %.
     let times = (&start["at"], &stop["at"]);
     check(&first, &Expected { times, meter: (1000, 8400), reason: "Local", total: "6.63" });
@@ -251,7 +268,9 @@ async fn an_evening_over_2_0_1(client: Client) {
     assert_eq!(house.transcript.step("blocked card").await["status"], "Blocked");
     let start = house.transcript.step("start").await;
     assert_eq!(start["status"], "Accepted");
-    house.transcript.step("meter values").await;
+    let metered = house.transcript.step("meter values").await;
+    // The reading of minute 20 came first. 4.7 kWh at 0.60, 18 minutes at 0.05, and 0.50: 4.22 plus 19 %.
+    assert_eq!(metered["shown"], json!({ "transaction": "first", "cost": 5.02 }));
     let stop = house.transcript.step("stop").await;
     assert_eq!(stop["status"], "Accepted");
 

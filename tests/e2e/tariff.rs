@@ -1,8 +1,10 @@
-//! Two cars charge through the night in which the clocks jump; between their starts the tariff is swapped.
+//! Cars charge through the night in which the clocks jump, while the tariff is swapped for another or breaks.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Reply, Server, Socket, Start, connect, guest};
+use crate::support::{Api, Reply, Server, Socket, Start, connect, guest};
 
 const STATION: &str = "TARIFF-1";
 const CARD: &str = "TARIFF-CARD";
@@ -43,6 +45,63 @@ async fn a_session_keeps_its_terms_to_the_cent_when_the_tariff_is_swapped() {
         assert_eq!(session["unpriced"], Value::Null);
     }
     assert!(server.stop().await.success());
+}
+
+/// From a good tariff to the bills that were missing.
+const BILLED_WITHIN: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_while_its_tariff_is_broken_gets_the_same_bill_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = Server::start(Start::new(&data)).await;
+    let api = server.api();
+    api.load("rfid-list", &guest("rfid-list"), "{}").await;
+    let tariff = guest("tariff-time-of-use");
+    api.load("tariff", &tariff, &settings("0.40")).await;
+    api.allow(CARD).await;
+    api.register(STATION).await;
+    api.put(&format!("/v1/stations/{STATION}"), json!({ "zone": "Europe/Berlin" })).await;
+
+    let mut station = connect(server.stations, STATION).await;
+    let (lucky, unlucky) = (start(&mut station, 1).await, start(&mut station, 2).await);
+    stop(&mut station, lucky).await;
+    api.load("tariff", &guest("tariff-traps"), "{}").await;
+    stop(&mut station, unlucky).await;
+    let waiting = api.get(&format!("/v1/sessions/{unlucky}")).await;
+    assert!(waiting["unpriced"].as_str().unwrap().contains("trapped"), "{waiting}");
+    assert_eq!(waiting["waits_for_bill"], true);
+    assert_eq!(waiting["price"], Value::Null);
+
+    server.kill().await;
+    let server = Server::start(Start::new(&data)).await;
+    let api = server.api();
+    assert_eq!(api.get(&format!("/v1/sessions/{unlucky}")).await["waits_for_bill"], true);
+    api.load("tariff", &tariff, &settings("0.99")).await;
+    let billed = billed(&api, unlucky).await;
+    println!("{billed}");
+    let expected = api.get(&format!("/v1/sessions/{lucky}")).await;
+    assert_eq!(billed["price"]["bill"], expected["price"]["bill"], "to the cent and to the line");
+    assert_eq!(billed["price"]["bill"]["total"], "7.14");
+    assert_eq!((&billed["unpriced"], &billed["waits_for_bill"]), (&Value::Null, &json!(false)));
+    let facts = api.facts().await;
+    let bills = facts.iter().filter(|fact| {
+        fact["kind"] == "session-priced" && fact["data"]["session"] == json!(unlucky)
+    });
+    assert_eq!(bills.count(), 1);
+    assert!(server.stop().await.success());
+}
+
+async fn billed(api: &Api, session: u64) -> Value {
+    let wait = async {
+        loop {
+            let session = api.get(&format!("/v1/sessions/{session}")).await;
+            if session["price"]["closed"] == true {
+                return session;
+            }
+        }
+    };
+    tokio::time::timeout(BILLED_WITHIN, wait).await.expect("the bill comes")
 }
 
 fn settings(energy: &str) -> String {

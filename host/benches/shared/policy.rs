@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugpoint::domain::{
-    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed,
+    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Session,
     SessionId, Stamp, StationId, StationRecord, TokenRecord, Verdict, Versioned,
 };
 use plugpoint::plugins::{Capability, Compiler, Host, HostConfig};
@@ -73,6 +73,18 @@ impl PolicyRecords for OneCard {
     }
 
     fn station(&self, _: &StationId) -> Result<Option<StationRecord>, ReadFailed> {
+        Err(ReadFailed)
+    }
+
+    fn session(&self, _: SessionId) -> Result<Option<Session>, ReadFailed> {
+        Err(ReadFailed)
+    }
+
+    fn post(&self, _: &PluginName, _: usize) -> Result<usize, ReadFailed> {
+        Err(ReadFailed)
+    }
+
+    fn commands(&self, _: &PluginName, _: &StationId, _: usize) -> Result<usize, ReadFailed> {
         Err(ReadFailed)
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/stations/{id}/commands`: one call to a station, and its answer.
+//! `/v1/stations/{id}/commands`: one call to a station, and its answer; and those of plugins that wait for it.
 //! Knows no protocol: the registry checks and sends.
 
 use std::sync::Arc;
@@ -11,9 +11,12 @@ use serde_json::value::RawValue;
 use super::desk::Desk;
 use super::extract::{JsonBody, Named};
 use super::problem::Problem;
-use super::views::{Answered, CommandRequest, CommandResponse};
+use super::views::{
+    Answered, CommandRequest, CommandResponse, Timestamp, WaitingCommandView, WaitingCommandsPage,
+};
 use crate::domain::StationId;
-use crate::station::registry::Command;
+use crate::station::registry::{Command, Record};
+use crate::work::{Waiting, waiting};
 
 /// How long a station may take to answer when the caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,6 +39,28 @@ pub(super) async fn post(
     }
 }
 
+/// Plugins may have a few dozen each: all of them are shown.
+pub(super) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Named(id): Named<StationId>,
+) -> Result<Json<WaitingCommandsPage>, Problem> {
+    let found = desk.read(move |store| Ok(waiting(store, &id)?)).await?;
+    let commands = found.into_iter().map(view).collect::<Result<_, _>>()?;
+    Ok(Json(WaitingCommandsPage { commands, next: None }))
+}
+
+fn view(Waiting { plugin, id, command }: Waiting) -> Result<WaitingCommandView, Problem> {
+    Ok(WaitingCommandView {
+        id,
+        plugin,
+        action: command.action,
+        payload: RawValue::from_string(command.payload).map_err(|e| Problem::internal(&e))?,
+        queued: Timestamp(command.queued),
+        expires: Timestamp(command.expires),
+        sent: command.sent.map(Timestamp),
+    })
+}
+
 fn parse(request: CommandRequest) -> Result<Command, Problem> {
     let CommandRequest { action, payload, timeout_ms } = request;
     if action.is_empty() || action.len() > MAX_ACTION {
@@ -55,5 +80,5 @@ fn parse(request: CommandRequest) -> Result<Command, Problem> {
         let message = format!("timeout_ms: must be 1 to {}", MAX_TIMEOUT.as_millis());
         return Err(Problem::bad_request(message, "leave it out for 30 seconds"));
     }
-    Ok(Command { action, payload, timeout })
+    Ok(Command { action, payload, timeout, record: Record::Station })
 }

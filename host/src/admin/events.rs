@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -15,9 +16,9 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::desk::Desk;
-use super::extract::Params;
+use super::extract::{Named, Params};
 use super::problem::Problem;
-use super::views::EventView;
+use super::views::{Code, EventDetails, EventView};
 use crate::domain::{FactBody, LoggedFact, Pseudonym, Seq};
 use crate::plugins::Event as Told;
 use crate::store::{Store, TokenName};
@@ -26,7 +27,7 @@ use crate::store::{Store, TokenName};
 const BATCH: usize = 100;
 
 /// How long a stream may be silent before a comment shows that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Where a browser says which event it saw last when it connects again (HTML standard, "Server-sent events").
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -82,7 +83,24 @@ pub(super) async fn stream(
     Ok(Sse::new(events).keep_alive(heartbeat).into_response())
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
+/// One event, with the text that it was read from.
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Named(seq): Named<u64>,
+) -> Result<Json<EventDetails>, Problem> {
+    let event = desk.read(move |store| {
+        let facts = store.facts(Seq(seq.saturating_sub(1)), 1)?;
+        let found = facts.into_iter().find(|logged| logged.seq == Seq(seq));
+        let logged = found.ok_or_else(|| {
+            let message = format!("there is no event {seq}, or it is not kept any more");
+            Problem::new(Code::EventNotFound, message, "see GET /v1/events?after=0")
+        })?;
+        Ok(EventDetails { event: view(store, logged)?, text: store.raw(Seq(seq))? })
+    });
+    event.await.map(Json)
+}
+
+pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
     let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let id = id.to_str().ok().and_then(|id| id.parse().ok());
     let wrong = || Problem::bad_request("Last-Event-ID: is not a number", "leave it out");

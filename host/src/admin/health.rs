@@ -82,6 +82,26 @@ pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
         }
         metrics::gauge!("plugpoint_plugin_calls", "plugin" => name).set(plugin.calls as f64);
     }
+    measure_post(&desk).await;
     let text = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
     (StatusCode::OK, text, admin.metrics.render()).into_response()
+}
+
+/// How the post of plugins stands. Records that cannot be read leave the gauges as they were; `readyz` tells of that.
+async fn measure_post(desk: &Arc<Desk>) {
+    let (rollout, inboxes) = (Arc::clone(&desk.admin.rollout), desk.admin.inboxes.clone());
+    let standings = desk.read(move |_| {
+        let names = rollout.status().into_iter().map(|plugin| plugin.name);
+        let standing = |name| Ok(inboxes.standing(&name)?.map(|standing| (name, standing)));
+        names.filter_map(|name| standing(name).transpose()).collect::<Result<Vec<_>, _>>()
+    });
+    for (name, standing) in standings.await.into_iter().flatten() {
+        let gauge = |what: &'static str, value: f64| {
+            metrics::gauge!(what, "plugin" => name.to_string()).set(value);
+        };
+        gauge("plugpoint_outbox_commands", standing.commands as f64);
+        gauge("plugpoint_inbox_messages", standing.messages as f64);
+        gauge("plugpoint_inbox_skipped", standing.skipped as f64);
+        gauge("plugpoint_inbox_missed", standing.missed as f64);
+    }
 }

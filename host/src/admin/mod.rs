@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod hooks;
 mod key;
+mod plugin_logs;
 mod plugin_state;
 mod plugins;
 mod problem;
@@ -37,7 +38,7 @@ use self::views::Code;
 use crate::domain::Verdict;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::{Observers, Rollout};
+use crate::work::{Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -58,6 +59,7 @@ pub struct Admin {
     pub registry: Registry,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
+    pub inboxes: Inboxes,
     /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
     pub when_nobody_decides: Verdict,
     pub key: AdminKey,
@@ -78,15 +80,17 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::get).put(stations::put))
         .route("/stations/{id}/password", put(stations::put_password))
-        .route("/stations/{id}/commands", post(commands::post))
+        .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::get))
         .route("/tokens", get(tokens::list))
         .route("/tokens/{token}", get(tokens::get).put(tokens::put).delete(tokens::delete))
         .route("/events", get(events::stream))
+        .route("/events/{seq}", get(events::get))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", plugin)
         .route("/plugins/{name}/state", get(plugin_state::list))
+        .route("/plugins/{name}/logs", get(plugin_logs::stream))
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/disable", post(plugins::disable))
         .route("/plugins/{name}/enable", post(plugins::enable))

@@ -15,19 +15,20 @@ use super::desk::Desk;
 use super::extract::{JsonBody, Named, parse_json, read_body};
 use super::problem::Problem;
 use super::views::{
-    ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, Timestamp, VersionView,
+    InboxView, ObserverView, PluginLoad, PluginView, PluginsPage, RunningView, Timestamp,
+    VersionView,
 };
 use crate::domain::{OrderedHook, PluginName, Verdict};
 use crate::plugins::PluginStatus;
 use crate::store::PluginRecord;
-use crate::work::{RolloutError, Standing};
+use crate::work::{InboxStanding, RolloutError, Standing};
 
 /// How every WebAssembly file starts (core specification, "Modules", binary format).
 const WASM_MAGIC: &[u8] = b"\0asm";
 
 pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Result<Json<PluginsPage>, Problem> {
     let records = records(&desk).await?;
-    let mut running = running(&desk);
+    let mut running = running(&desk).await?;
     let plugins = records
         .into_iter()
         .map(|(name, record)| {
@@ -44,7 +45,7 @@ pub(super) async fn get(
 ) -> Result<Json<PluginView>, Problem> {
     let found = records(&desk).await?.into_iter().find(|(found, _)| *found == name);
     match found {
-        Some((name, record)) => shown(&desk, name, record),
+        Some((name, record)) => shown(&desk, name, record).await,
         None => Err(RolloutError::NotLoaded(name).into()),
     }
 }
@@ -70,7 +71,7 @@ pub(super) async fn put(
     }
     let settings = settings.map(|settings| settings.get().to_owned());
     let outcome = desk.admin.rollout.load(name.clone(), component, settings).await?;
-    shown(&desk, name, outcome.record)
+    shown(&desk, name, outcome.record).await
 }
 
 fn decode(text: String) -> Result<Vec<u8>, Problem> {
@@ -85,7 +86,7 @@ pub(super) async fn roll_back(
     Named(name): Named<PluginName>,
 ) -> Result<Json<PluginView>, Problem> {
     let outcome = desk.admin.rollout.roll_back(name.clone()).await?;
-    shown(&desk, name, outcome.record)
+    shown(&desk, name, outcome.record).await
 }
 
 /// A merge patch (RFC 7396) of the settings in force: what it does not name stays, `null` removes.
@@ -95,7 +96,7 @@ pub(super) async fn patch_settings(
     JsonBody(patch): JsonBody<Map<String, Value>>,
 ) -> Result<Json<PluginView>, Problem> {
     let outcome = desk.admin.rollout.merge_settings(name.clone(), patch).await?;
-    shown(&desk, name, outcome.record)
+    shown(&desk, name, outcome.record).await
 }
 
 /// Answers with what follows from it: who decides now.
@@ -106,9 +107,10 @@ pub(super) async fn disable(
     let tariffs = desk.admin.rollout.order(OrderedHook::Tariff)?.asked;
     let offered = tariffs.iter().any(|asked| asked.plugin == name);
     let outcome = desk.admin.rollout.disable(name.clone()).await?;
-    let unpriced = offered.then(|| "sessions on its terms get no bill while it is".to_owned());
+    let unpriced = offered
+        .then(|| "sessions on its terms wait for their bills until it is enabled".to_owned());
     let notices: Vec<_> = nobody(&desk)?.into_iter().chain(unpriced).collect();
-    let Json(view) = shown(&desk, name, outcome.record)?;
+    let Json(view) = shown(&desk, name, outcome.record).await?;
     let notice = (!notices.is_empty()).then(|| notices.join("; "));
     Ok(Json(PluginView { notice, ..view }))
 }
@@ -118,7 +120,7 @@ pub(super) async fn enable(
     Named(name): Named<PluginName>,
 ) -> Result<Json<PluginView>, Problem> {
     let outcome = desk.admin.rollout.enable(name.clone()).await?;
-    shown(&desk, name, outcome.record)
+    shown(&desk, name, outcome.record).await
 }
 
 /// What it means that no authorizer is in service, if none is.
@@ -148,17 +150,24 @@ async fn records(desk: &Arc<Desk>) -> Result<Vec<(PluginName, PluginRecord)>, Pr
     desk.read(move |_| Ok(rollout.records()?)).await
 }
 
-fn running(desk: &Desk) -> HashMap<PluginName, RunningView> {
-    let status = desk.admin.rollout.status().into_iter();
-    let view = |status: PluginStatus| {
-        let standing = desk.admin.observers.standing(&status.name);
-        (status.name.clone(), running_view(status, standing))
+async fn running(desk: &Arc<Desk>) -> Result<HashMap<PluginName, RunningView>, Problem> {
+    let admin = &desk.admin;
+    let status = admin.rollout.status();
+    let (observers, inboxes) = (admin.observers.clone(), admin.inboxes.clone());
+    let view = move |status: PluginStatus| {
+        let standing = observers.standing(&status.name);
+        let inbox = inboxes.standing(&status.name)?;
+        Ok((status.name.clone(), running_view(status, standing, inbox)))
     };
-    status.map(view).collect()
+    desk.read(move |_| status.into_iter().map(view).collect()).await
 }
 
-fn shown(desk: &Desk, name: PluginName, record: PluginRecord) -> Result<Json<PluginView>, Problem> {
-    let running = running(desk).remove(&name);
+async fn shown(
+    desk: &Arc<Desk>,
+    name: PluginName,
+    record: PluginRecord,
+) -> Result<Json<PluginView>, Problem> {
+    let running = running(desk).await?.remove(&name);
     view(name, record, running).map(Json)
 }
 
@@ -181,7 +190,11 @@ fn view(
     })
 }
 
-fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView {
+fn running_view(
+    status: PluginStatus,
+    standing: Option<Standing>,
+    inbox: Option<InboxStanding>,
+) -> RunningView {
     RunningView {
         summary: status.summary,
         hooks: status.hooks.iter().map(|hook| hook.as_str().to_owned()).collect(),
@@ -200,6 +213,13 @@ fn running_view(status: PluginStatus, standing: Option<Standing>) -> RunningView
             skipped: standing.skipped,
             last_skipped: standing.last_skipped,
             trouble: standing.trouble,
+        }),
+        inbox: inbox.map(|inbox| InboxView {
+            commands: inbox.commands as u64,
+            messages: inbox.messages as u64,
+            skipped: inbox.skipped,
+            missed: inbox.missed,
+            trouble: inbox.trouble,
         }),
     }
 }

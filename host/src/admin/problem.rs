@@ -179,7 +179,7 @@ impl From<RolloutError> for Problem {
             }
             RolloutError::Load(error) => Self::new(
                 Code::PluginRefused,
-                with_causes(&error),
+                error.with_causes(),
                 "nothing changed: what ran before still runs",
             ),
             RolloutError::Read(error) => error.into(),
@@ -189,17 +189,6 @@ impl From<RolloutError> for Problem {
             }
         }
     }
-}
-
-/// The error and what led to it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl From<PathRejection> for Problem {

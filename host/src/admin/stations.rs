@@ -12,11 +12,12 @@ use super::desk::Desk;
 use super::extract::{JsonBody, Named, PageQuery, Params};
 use super::problem::Problem;
 use super::views::{
-    Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage, Timestamp,
+    ChargingView, Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
+    Timestamp,
 };
-use crate::domain::{ConnectorState, StationId, StationRecord};
+use crate::domain::{ConnectorState, Session, StationId, StationRecord};
 use crate::station::registry::{Changed, Live, Registry};
-use crate::store::{All, LastSeen, Order, Store};
+use crate::store::{All, LastSeen, OpenSession, Order, Store};
 
 /// How many connectors of one station are shown. Stations have a handful; a broken one may report any number.
 const MAX_CONNECTORS: usize = 64;
@@ -145,6 +146,11 @@ fn view(
         .into_iter()
         .map(|((_, connector), state)| ConnectorView::of(connector, state.value))
         .collect();
+    let open = store.page::<OpenSession>(&id, None, Order::Ascending, MAX_CONNECTORS)?;
+    let mut charging = Vec::with_capacity(open.len());
+    for ((_, _, session), _) in open {
+        charging.extend(store.read::<Session>(&session)?.map(|it| ChargingView::of(it.value)));
+    }
     let last_seen = match &live {
         Some(live) => Some(live.last_seen),
         None => store.read::<LastSeen>(&id)?.map(|seen| seen.value.at),
@@ -172,6 +178,7 @@ fn view(
         has_password: record.password_hash.is_some(),
         last_seen: last_seen.map(Timestamp),
         connectors,
+        charging,
     })
 }
 

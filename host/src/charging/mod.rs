@@ -2,10 +2,12 @@
 //!
 //! Every step takes what was reported and gives what is now true. Whoever calls keeps the result.
 
+mod bill;
 mod event;
 mod register;
 mod usage;
 
+pub use bill::{price_ask, priced, unpriced};
 pub use event::{Event, take_event};
 pub use register::newest_register;
 pub use usage::intervals;

@@ -3,12 +3,14 @@
 //! The server runs in this process; everybody else uses it from outside, as they would in the field: the operator
 //! over the admin API, the stations over their sockets. What is shown is the server's own log as the API streams it.
 
+mod bills;
 mod cast;
 mod operator;
+mod prices;
 mod screen;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -52,7 +54,10 @@ pub(super) struct DemoArgs {
     /// The policy to load as `rfid-list`; not needed when the records hold one
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Simulated stations; the last of them charges only when the operator says so
+    /// The tariff to load as `tariff-time-of-use`; not needed when the records hold one
+    #[arg(long, value_name = "FILE")]
+    tariff: Option<PathBuf>,
+    /// Simulated stations, of which two of five speak OCPP 2.0.1; the last charges only when the operator says so
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=50))]
     stations: u32,
 }
@@ -66,9 +71,10 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<ExitCo
     };
     let server = Server::start(Config::load(None, overrides)?).await?;
     let played = play(&args, &server, output).await;
+    let (stations, admin) = (server.stations, server.admin);
     server.shut_down().await;
     let idle = played?;
-    goodbye(&args, output)?;
+    goodbye(&args.data, stations, admin, output)?;
     if args.duration.is_none() || idle.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -84,26 +90,27 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     let (said, lines) = mpsc::channel(WAITING_LINES);
     let events = screen::follow(&client, said.clone()).await?;
     let cast = Cast::new(args.stations)?;
-    cast.set_up(&client, args.plugin.as_deref()).await?;
+    cast.set_up(&client, args.plugin.as_deref(), args.tariff.as_deref(), output).await?;
     if let Some(session) = cast.newest_session(&client).await? {
         output
-            .line(&format!("-- the records go up to session {session}: going on from there --"))?;
+            .say(&format!("-- the records go up to session {session}: going on from there --"))?;
     }
 
     let (reporter, reports) = mpsc::channel(WAITING_LINES);
     let endpoint: Endpoint = format!("ws://{}/ocpp", server.stations).parse()?;
     let profiles = cast.profiles(&client).await?;
+    let swapping = prices::swap_again_and_again(client.clone(), said.clone(), args.duration);
     let (operator, orders) = Operator::new(client, &cast, said);
-    let mut screen = Screen::new(output, lines, reports, cast.stations(), orders);
+    let mut screen = Screen::new(output, lines, reports, &profiles, orders);
     let start = |profile| Station::start(profile, endpoint.clone(), reporter.clone());
     let stations = profiles.into_iter().map(start).collect::<Vec<_>>();
     drop(reporter);
-    let operating = tokio::spawn(operator.work());
+    let operating = tokio::spawn(async { tokio::join!(operator.work(), swapping) });
 
     screen.show_until(the_end(args.duration)).await?;
     operating.abort();
     output
-        .line("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
+        .say("-- the end: every station finishes its charge; Ctrl-C again to leave at once --")?;
     let winding_down = join_all(stations.into_iter().map(|station| station.wind_down(WIND_DOWN)));
     let all_done = async {
         tokio::select! {
@@ -113,7 +120,7 @@ async fn play(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Resul
     };
     if !screen.show_until(all_done).await? {
         output
-            .line("-- some stations did not finish; their sessions stay open in the records --")?;
+            .say("-- some stations did not finish; their sessions stay open in the records --")?;
     }
     screen.show_until(tokio::time::sleep(LAST_WORDS)).await?;
     events.abort();
@@ -132,20 +139,26 @@ fn welcome(args: &DemoArgs, server: &Server, output: Output) -> anyhow::Result<(
          \x20                    {plugpoint} plugin list{reach}\n",
         server.stations,
         server.admin,
-        reach = reach(args),
+        reach = reach(server.admin, &args.data),
     ))
 }
 
-fn goodbye(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
-    let plugpoint = plugpoint();
-    let data = args.data.display();
+fn goodbye(
+    data: &Path,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    output: Output,
+) -> anyhow::Result<()> {
+    let (plugpoint, reach) = (plugpoint(), reach(admin, data));
+    let data = data.display();
     output.say(&format!(
         "\nThe records are in {data}. A second run goes on there; so does a server without simulated stations:\n\
-         \x20 {plugpoint} serve --data {data} --listen {} --admin {}\n\
-         \x20 {plugpoint} events tail --after 0 --no-follow{}",
-        args.listen,
-        args.admin,
-        reach(args),
+         \x20 {plugpoint} serve --data {data} --listen {listen} --admin {admin}\n\
+         and from a second terminal:\n\
+         \x20 {plugpoint} session list{reach}\n\
+         \x20 {plugpoint} session show 1{reach}    # its terms, its bill line by line, and who decided\n\
+         \x20 {plugpoint} events tail --after 0 --no-follow{reach}\n\
+         README.md, \"Try it yourself\", goes on from there: your own station, your own policy.",
     ))
 }
 
@@ -155,6 +168,6 @@ fn plugpoint() -> String {
 }
 
 /// The options with which a client finds this server.
-fn reach(args: &DemoArgs) -> String {
-    format!(" --url http://{} --data {}", args.admin, args.data.display())
+fn reach(admin: SocketAddr, data: &Path) -> String {
+    format!(" --url http://{admin} --data {}", data.display())
 }

@@ -17,6 +17,7 @@ mod sim;
 mod sse;
 mod station;
 mod table;
+mod tail;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -63,7 +64,7 @@ enum Command {
     Token(token::TokenArgs),
     /// The log of what happens
     Events(events::EventsArgs),
-    /// Plugins: build, inspect, load, list, roll back, unload
+    /// Plugins: make, build, load, list, settings, order, logs and more
     Plugin(plugin::PluginArgs),
     /// Write all records of a stopped server into one file
     Export(archive::ExportArgs),

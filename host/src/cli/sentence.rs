@@ -79,27 +79,39 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
-        EventBody::CommandAnswered { action, outcome } => outcome_of(action, outcome),
-        EventBody::PluginChanged { plugin, change, version, digest } => {
-            let change = match change {
-                PluginChange::Loaded => "loaded",
-                PluginChange::Swapped => "swapped in",
-                PluginChange::RolledBack => "rolled back to",
-                PluginChange::SettingsChanged => "other settings for",
-                PluginChange::Disabled => "disabled",
-                PluginChange::Enabled => "enabled",
-                PluginChange::Unloaded => "unloaded",
-            };
-            format!("plugin {plugin}: {change} {version} ({})", digest.short())
+        EventBody::CommandAnswered { action, outcome, plugin, .. } => {
+            let plugin = plugin.as_ref().map(|plugin| format!(" of {plugin}"));
+            outcome_of(&format!("{action}{}", plugin.unwrap_or_default()), outcome)
         }
-        EventBody::PluginsOrdered { hook, order } if order.is_empty() => {
-            format!("plugins of the hook {hook}: asked by their manifests' priority again")
+        EventBody::PluginChanged { plugin, change, version, digest } => {
+            format!("plugin {plugin}: {} {version} ({})", changed(*change), digest.short())
         }
         EventBody::PluginsOrdered { hook, order } => {
-            let order: Vec<_> = order.iter().map(PluginName::as_str).collect();
-            format!("plugins of the hook {hook}: asked first are {}", order.join(", "))
+            format!("plugins of the hook {hook}: asked {}", first(order))
         }
     }
+}
+
+/// What an operator did to a plugin; the version's name follows.
+fn changed(change: PluginChange) -> &'static str {
+    match change {
+        PluginChange::Loaded => "loaded",
+        PluginChange::Swapped => "swapped in",
+        PluginChange::RolledBack => "rolled back to",
+        PluginChange::SettingsChanged => "other settings for",
+        PluginChange::Disabled => "disabled",
+        PluginChange::Enabled => "enabled",
+        PluginChange::Unloaded => "unloaded",
+    }
+}
+
+/// Who is asked first, if the operator has said so.
+fn first(order: &[PluginName]) -> String {
+    if order.is_empty() {
+        return "by their manifests' priority again".to_owned();
+    }
+    let order: Vec<_> = order.iter().map(PluginName::as_str).collect();
+    format!("first are {}", order.join(", "))
 }
 
 fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {
@@ -108,6 +120,13 @@ fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
+        CommandOutcome::Invalid => {
+            format!("was not sent {action}, which is no call of its protocol")
+        }
+        CommandOutcome::Expired => format!("was not sent {action}, which waited too long"),
+        CommandOutcome::Restarted => {
+            format!("may or may not have heard {action}: the server stopped before the answer")
+        }
     }
 }
 

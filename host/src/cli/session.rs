@@ -5,7 +5,9 @@ use super::output::Output;
 use super::paging::{Page, more};
 use super::sentence;
 use super::table::{NOTHING, Table, or_nothing};
-use crate::admin::views::{PricedView, SessionView, SessionsPage, TermsView, WattHours};
+use crate::admin::views::{
+    LimitsView, PricedView, SessionView, SessionsPage, TermsView, WattHours,
+};
 use crate::domain::{SessionId, StationId};
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +66,7 @@ fn table(sessions: &[SessionView]) -> String {
         "STARTED",
         "ENDED",
         "KWH",
+        "COST",
         "VERDICT",
         "BY",
     ]);
@@ -77,6 +80,7 @@ fn table(sessions: &[SessionView]) -> String {
             session.started.to_string(),
             session.ended.map_or_else(|| "charging".to_owned(), |time| time.to_string()),
             kwh(session.energy_wh),
+            or_nothing(session.price.as_ref().map(cost)),
             or_nothing(decision.map(|decision| sentence::verdict(decision.verdict))),
             or_nothing(decision.and_then(|decision| decision.decided_by.as_ref())),
         ]);
@@ -91,6 +95,25 @@ fn card(session: &SessionView) -> String {
 
 fn kwh(energy: WattHours) -> String {
     format!("{:.3}", energy.0.0 as f64 / 1e6)
+}
+
+/// The total so far, or the final one.
+fn cost(price: &PricedView) -> String {
+    format!("{} {}", price.bill.total, price.bill.currency)
+}
+
+/// How far a permit reaches.
+fn limits(limits: &LimitsView) -> String {
+    let LimitsView { max_wh, max_seconds, max_cost_micros, evses } = limits;
+    let mut all = Vec::new();
+    all.extend(max_wh.map(|energy| format!("{}", energy.0)));
+    all.extend(max_seconds.map(|seconds| format!("{seconds} s")));
+    all.extend(max_cost_micros.map(|cost| format!("{} to pay", micros(cost))));
+    all.extend((!evses.is_empty()).then(|| {
+        let evses: Vec<_> = evses.iter().map(u32::to_string).collect();
+        format!("EVSE {}", evses.join(", "))
+    }));
+    all.join("; ")
 }
 
 fn details(session: &SessionView) -> String {
@@ -117,13 +140,16 @@ fn details(session: &SessionView) -> String {
     row("decision", decision.why.clone());
     row("account", or_nothing(decision.account.as_ref()));
     row("group", or_nothing(decision.group.as_ref()));
+    row("limits", or_nothing(decision.limits.as_ref().map(limits)));
     for opinion in &decision.opinions {
+        let reason = opinion.reason.as_ref().map(|reason| format!(": {reason},"));
         let failure = opinion.failure.as_ref().map(|f| format!(", because it failed: {f}"));
         row(
             &format!("{} {}", opinion.plugin, opinion.version),
             format!(
-                "{} in {} µs{}",
+                "{}{} in {} µs{}",
                 sentence::verdict(opinion.verdict),
+                reason.unwrap_or_default(),
                 opinion.took_micros,
                 failure.unwrap_or_default(),
             ),
@@ -138,7 +164,7 @@ fn bill(session: &SessionView, row: &mut impl FnMut(&str, String)) {
         let TermsView { id, text, plugin, version, .. } = terms;
         row("tariff", format!("{text} ({id}, {plugin} {version})"));
     }
-    if let Some(PricedView { closed, bill, .. }) = &session.price {
+    if let Some(PricedView { closed, at, version, bill }) = &session.price {
         for line in &bill.lines {
             let text = line.text.as_ref().map(|text| format!(" for {text}")).unwrap_or_default();
             let (net, tax) = (micros(line.net_micros), micros(line.tax_micros));
@@ -146,9 +172,11 @@ fn bill(session: &SessionView, row: &mut impl FnMut(&str, String)) {
         }
         let so_far = if *closed { "" } else { " so far" };
         row("total", format!("{} {}{so_far}", bill.total, bill.currency));
+        row("priced", format!("{at} by version {version}"));
     }
     if let Some(why) = &session.unpriced {
-        row("no price", why.clone());
+        let later = if session.waits_for_bill { "; the tariff is asked again" } else { "" };
+        row("no price", format!("{why}{later}"));
     }
 }
 

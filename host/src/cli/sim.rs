@@ -1,97 +1,89 @@
-//! `plugpoint sim`: simulated stations against any server. Knows the wire only.
+//! `plugpoint sim`: a fleet of simulated stations against any server. Knows the wire only.
+
+mod fleet;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::sync::mpsc;
 
+use self::fleet::FleetArgs;
 use super::output::Output;
 use super::tally::{Tally, kilo, the_end};
-use crate::domain::{IdToken, StationId};
-use crate::sim::{Endpoint, Event, Pace, Profile, Protocol, Report, Station};
+use crate::sim::{Endpoint, Event, Misdeed, Report, Station};
 
 /// Reports that may wait to be shown.
 const REPORTS: usize = 1024;
 
 /// How long stations may take to finish their charges when the end has come.
-const WIND_DOWN: Duration = Duration::from_secs(10);
+const WIND_DOWN: Duration = Duration::from_secs(20);
+
+/// Between two lines of totals.
+const TOTALS: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimArgs {
     /// Where stations connect; each adds its id to the path
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ocpp")]
     endpoint: Endpoint,
-    /// How many stations
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    stations: u32,
-    /// What station ids begin with; a number follows
-    #[arg(long, value_name = "TEXT", default_value = "SIM-")]
-    prefix: String,
-    /// Basic password of every station
-    #[arg(long, env = "PLUGPOINT_STATION_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
-    /// Cards that drivers show, in turn; without cards only remote starts charge
-    #[arg(long, value_name = "CARD", value_delimiter = ',', value_parser = card)]
-    cards: Vec<IdToken>,
     /// Stop after so many seconds; without it, on Ctrl-C
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u64>,
     /// Show totals only
     #[arg(long)]
     quiet: bool,
-    /// As many messages as an honest station can send, instead of a pace that a person can follow
-    #[arg(long)]
-    brisk: bool,
-    /// The same seed tells the same story
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
-fn card(text: &str) -> Result<IdToken, String> {
-    IdToken::new(text).map_err(|error| error.to_string())
-}
-
-/// Exit code 0 if every station charged, unless there was nobody to charge.
+/// Exit code 0 if every station charged, unless there was nobody to charge, and every charge was acknowledged.
 pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCode> {
     let (sender, mut reports) = mpsc::channel(REPORTS);
-    let mut stations = Vec::new();
     let mut tally = Tally::default();
-    for n in 1..=args.stations {
-        let profile = profile(&args, n)?;
-        tally.expect(profile.id.clone());
-        stations.push(Station::start(profile, args.endpoint.clone(), sender.clone()));
-    }
+    let profiles = args.fleet.profiles()?;
+    profiles.iter().for_each(|profile| tally.expect(profile));
+    let start = |profile| Station::start(profile, args.endpoint.clone(), sender.clone());
+    let stations = profiles.into_iter().map(start).collect::<Vec<_>>();
+    let count = stations.len();
     drop(sender);
-    let end = the_end(args.duration);
-    tokio::pin!(end);
-    loop {
-        tokio::select! {
-            Some(report) = reports.recv() => note(&mut tally, &report, &args, output)?,
-            () = &mut end => break,
-        }
-    }
+    watch(the_end(args.duration), &mut reports, &mut tally, &args, output).await?;
+    output.progress("the end: every station finishes its charge; Ctrl-C again to leave at once");
     let winding_down = stations.into_iter().map(|station| station.wind_down(WIND_DOWN));
     let winding_down = futures_util::future::join_all(winding_down);
-    tokio::pin!(winding_down);
-    loop {
+    let all_done = async {
         tokio::select! {
-            Some(report) = reports.recv() => note(&mut tally, &report, &args, output)?,
-            _ = &mut winding_down => break,
+            done = winding_down => done.into_iter().filter(|done| !done).count(),
+            () = the_end(None) => count,
         }
-    }
+    };
+    let unfinished = watch(all_done, &mut reports, &mut tally, &args, output).await?;
     // The last charges end while the stations wind down: what they said then is still in the channel.
     while let Ok(report) = reports.try_recv() {
         note(&mut tally, &report, &args, output)?;
     }
-    output.line(&if output.json { tally.json().to_string() } else { tally.sentence() })?;
-    let idle = tally.without_charge();
-    if idle.is_empty() || args.cards.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+    tally.unfinished(unfinished);
+    conclude(&tally, &args, output)
+}
+
+/// Shows what happens until `end`.
+async fn watch<T>(
+    end: impl Future<Output = T>,
+    reports: &mut mpsc::Receiver<Report>,
+    tally: &mut Tally,
+    args: &SimArgs,
+    output: Output,
+) -> anyhow::Result<T> {
+    tokio::pin!(end);
+    let mut totals = tokio::time::interval_at(tokio::time::Instant::now() + TOTALS, TOTALS);
+    loop {
+        tokio::select! {
+            end = &mut end => return Ok(end),
+            Some(report) = reports.recv() => note(tally, &report, args, output)?,
+            _ = totals.tick() => {
+                output.progress(&format!("-- {}; {} --", tally.online(), tally.sentence()));
+            }
+        }
     }
-    let shown = idle.iter().take(10).map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
-    output.say(&format!("{} stations completed no charge: {shown}", idle.len()))?;
-    Ok(ExitCode::FAILURE)
 }
 
 fn note(tally: &mut Tally, report: &Report, args: &SimArgs, output: Output) -> anyhow::Result<()> {
@@ -102,23 +94,23 @@ fn note(tally: &mut Tally, report: &Report, args: &SimArgs, output: Output) -> a
     }
 }
 
-fn profile(args: &SimArgs, n: u32) -> anyhow::Result<Profile> {
-    let id = format!("{}{n}", args.prefix);
-    let id = StationId::new(&id).with_context(|| format!("--prefix makes the id '{id}'"))?;
-    let powerful = n.is_multiple_of(2);
-    Ok(Profile {
-        id,
-        protocol: Protocol::Ocpp16,
-        password: args.password.clone(),
-        vendor: "Plugpoint".to_owned(),
-        model: if powerful { "Simulated 22" } else { "Simulated 11" }.to_owned(),
-        connectors: 1,
-        register_wh: 0,
-        power_w: if powerful { 22_000 } else { 11_000 },
-        cards: args.cards.clone(),
-        pace: if args.brisk { Pace::brisk() } else { Pace::default() },
-        seed: args.seed.wrapping_add(n.into()),
-    })
+fn conclude(tally: &Tally, args: &SimArgs, output: Output) -> anyhow::Result<ExitCode> {
+    if output.json {
+        output.line(&tally.json().to_string())?;
+    } else {
+        output.line(&tally.sentence())?;
+        output.line(&tally.faults())?;
+        output.line(&tally.came_back())?;
+        output.line(&tally.acknowledged())?;
+    }
+    let idle = tally.without_charge();
+    let is_idle = !idle.is_empty() && args.fleet.has_drivers();
+    if is_idle {
+        let shown = idle.iter().take(10).map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
+        output.say(&format!("{} stations completed no charge: {shown}", idle.len()))?;
+    }
+    let is_good = !is_idle && tally.is_all_acknowledged();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What a station did, for a person; nothing for what happens all the time.
@@ -157,6 +149,14 @@ fn line(report: &Report) -> Option<String> {
             )
         }
         Event::CostShown { transaction, cost } => format!("shows for {transaction}: {cost}"),
+        Event::Misbehaved(Misdeed::Pipelined) => return None,
+        Event::Misbehaved(Misdeed::Replayed) => {
+            "lost an answer and sends the message again".to_owned()
+        }
+        Event::Misbehaved(Misdeed::Dropped { silent: true }) => {
+            "loses its connection; the server cannot know".to_owned()
+        }
+        Event::Misbehaved(Misdeed::Dropped { silent: false }) => "loses its connection".to_owned(),
         Event::Commanded { action, answer } => format!("was asked to {action}: {answer}"),
     };
     Some(format!("{} {:<12} {what}", report.at.to_utc().format("%H:%M:%S%.3f"), report.station))

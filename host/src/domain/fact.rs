@@ -135,6 +135,11 @@ pub enum FactBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
+        /// The plugin that asked for it, and by which name it knows the command; `None` for an operator's.
+        #[serde(default)]
+        plugin: Option<PluginName>,
+        #[serde(default)]
+        command: Option<String>,
     },
     PluginChanged {
         plugin: PluginName,
@@ -182,6 +187,12 @@ pub enum CommandOutcome {
     Refused(String),
     TimedOut,
     Disconnected,
+    /// Not sent: the station's protocol has no such call, or the payload does not fit it.
+    Invalid,
+    /// Not sent: it waited too long.
+    Expired,
+    /// The server went away between the call and its answer.
+    Restarted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,10 @@ mod decision;
 mod fact;
 mod hex;
 mod ids;
+mod journal;
 mod plugin;
 mod ports;
+mod post;
 mod session;
 mod station;
 mod tariff;
@@ -23,10 +25,15 @@ pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
+pub use journal::{JournalLine, LineLevel, Speaker};
 pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
     Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
     StateWrite, Versioned,
+};
+pub use post::{
+    CommandEnd, Doubt, MAX_COMMAND_ANSWER, MAX_COMMAND_PAYLOAD, MAX_POST, Message, NewCommand,
+    NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
 pub use station::{BootInfo, ConnectorState, StationRecord};

@@ -75,16 +75,21 @@ pub struct PluginVersion {
 }
 
 /// Text that is JSON, written as what it is.
-mod json_text {
+pub(super) mod json_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
-    pub(super) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::domain) fn serialize<S: Serializer>(
+        text: &str,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let json = RawValue::from_string(text.to_owned()).map_err(serde::ser::Error::custom)?;
         json.serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    pub(in crate::domain) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<String, D::Error> {
         Ok(Box::<RawValue>::deserialize(from)?.get().to_owned())
     }
 }

@@ -1,6 +1,9 @@
 //! What rooms need of each other. Knows none of the rooms: who implements a port is decided in `server`.
 
-use super::{IdToken, PluginName, StationId, StationRecord, TokenRecord};
+use super::{
+    IdToken, NewCommand, NewMessage, PluginName, Session, SessionId, StationId, StationRecord,
+    TokenRecord,
+};
 
 /// A value with the revision at which it was read. Revision 0 means that there was no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,20 +45,44 @@ pub trait PolicyRecords: Send + Sync {
     fn token(&self, token: &IdToken) -> Result<Option<TokenRecord>, ReadFailed>;
 
     fn station(&self, id: &StationId) -> Result<Option<StationRecord>, ReadFailed>;
+
+    fn session(&self, id: SessionId) -> Result<Option<Session>, ReadFailed>;
+
+    /// How many commands and messages of a plugin wait, counted up to `limit`.
+    fn post(&self, plugin: &PluginName, limit: usize) -> Result<usize, ReadFailed>;
+
+    /// How many commands of a plugin wait for a station, counted up to `limit`.
+    fn commands(
+        &self,
+        plugin: &PluginName,
+        station: &StationId,
+        limit: usize,
+    ) -> Result<usize, ReadFailed>;
 }
 
-/// What a plugin's calls did to its own state: held back until the fact that caused them is committed.
+/// What plugins' calls did and want done: held back until the fact that caused them is committed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
     /// What the calls relied on. The committer refuses the effects when one of them has changed since.
     pub reads: Vec<StateRead>,
     /// In the order in which they were made; the last one of a key wins.
     pub writes: Vec<StateWrite>,
+    pub commands: Vec<NewCommand>,
+    pub messages: Vec<NewMessage>,
 }
 
 impl Effects {
     pub fn is_empty(&self) -> bool {
-        self.reads.is_empty() && self.writes.is_empty()
+        let Self { reads, writes, commands, messages } = self;
+        reads.is_empty() && writes.is_empty() && commands.is_empty() && messages.is_empty()
+    }
+
+    /// Adds those of another call.
+    pub fn extend(&mut self, more: Self) {
+        self.reads.extend(more.reads);
+        self.writes.extend(more.writes);
+        self.commands.extend(more.commands);
+        self.messages.extend(more.messages);
     }
 }
 

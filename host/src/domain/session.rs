@@ -131,6 +131,11 @@ impl Session {
     pub fn is_active(&self) -> bool {
         self.ended.is_none()
     }
+
+    /// It has ended on terms, and nobody could say what all of it costs.
+    pub fn is_unpriced(&self) -> bool {
+        !self.is_active() && self.terms.is_some() && self.unpriced.is_some()
+    }
 }
 
 #[cfg(test)]

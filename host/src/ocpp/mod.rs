@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 pub use catalogue::{Action, Direction};
 pub use frame::{BadFrame, Frame, MessageId};
 pub use request::{
-    Answer, Boot, Call, Cost, ErrorCode, Fault, Request, Shown, Start, Status, Stop,
-    TransactionEvent,
+    Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
+    Stop, TransactionEvent,
 };
 pub use time::StationTime;
 
@@ -35,8 +35,18 @@ pub struct Dialect {
     pub decode: fn(&'static Action, &RawValue) -> Result<Request, Fault>,
     /// The payload of a CALLRESULT that is sent now.
     pub encode: fn(&Answer, Millis) -> Result<Box<RawValue>, serde_json::Error>,
+    /// The CALL that tells a station what a session costs; `None` where it was told in an answer, or where something is
+    /// missing that the CALL cannot do without.
+    pub show_cost: fn(&CostToShow) -> Result<Option<OwnCall>, serde_json::Error>,
     /// How this version spells an error code.
     pub spell: fn(ErrorCode) -> &'static str,
+}
+
+/// A CALL of the house's own.
+#[derive(Debug)]
+pub struct OwnCall {
+    pub action: &'static str,
+    pub payload: Box<RawValue>,
 }
 
 /// The versions spoken, newest first.

@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
 use super::{Action, StationTime};
-use crate::domain::{IdToken, MeterReading, MilliwattHours, Phase, Place, SessionId, Verdict};
+use crate::domain::{
+    IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
+};
 
 /// A checked CALL of a station.
 #[derive(Debug)]
@@ -135,6 +139,35 @@ pub enum Answer {
 pub struct Cost {
     pub minor: i64,
     pub decimals: u32,
+}
+
+impl From<Cost> for Decimal {
+    fn from(cost: Cost) -> Self {
+        Self::new(cost.minor, cost.decimals)
+    }
+}
+
+/// What a session costs by now, for a station that can show it to the driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostToShow {
+    /// The transaction's name on the wire.
+    pub transaction: String,
+    /// Tax included.
+    pub cost: Cost,
+    /// The session has ended: nothing will be added.
+    pub is_final: bool,
+    /// The newest reading that the cost counts.
+    pub meter: Option<MeterAt>,
+    pub is_charging: bool,
+    /// The tariff's own words for the driver.
+    pub price_text: String,
+}
+
+/// What a meter showed, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeterAt {
+    pub at: Millis,
+    pub register: MilliwattHours,
 }
 
 /// The error codes of all versions (OCPP-J 1.6 table 7, OCPP-J 2.0.1 §4.3). Spelled by the dialect.

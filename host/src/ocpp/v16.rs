@@ -4,14 +4,16 @@
 //! more room than its types give (free words in enumerations, times without an offset) the types are our own and
 //! name only the members that the core reads: see ADR 1.
 
+use rust_decimal::Decimal;
 use rust_ocpp::v1_6::messages::{
     authorize::{AuthorizeRequest, AuthorizeResponse},
     boot_notification::{BootNotificationRequest, BootNotificationResponse},
+    data_transfer::DataTransferRequest,
     heart_beat::HeartbeatResponse,
     start_transaction::StartTransactionResponse,
 };
 use rust_ocpp::v1_6::types::{AuthorizationStatus, IdTagInfo, RegistrationStatus};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -20,20 +22,23 @@ use super::frame::empty_object;
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
 use super::{
-    Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, Start, StationTime, Status,
-    Stop,
+    Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, MeterAt, OwnCall, Request, Shown,
+    Start, StationTime, Status, Stop,
 };
 use crate::domain::{IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, Verdict};
 
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect =
-    Dialect { subprotocol: "ocpp1.6", actions: V16_ACTIONS, decode, encode, spell };
+    Dialect { subprotocol: "ocpp1.6", actions: V16_ACTIONS, decode, encode, show_cost, spell };
 
 /// For people.
 const VERSION: &str = "OCPP 1.6";
 
 /// Longest `idTag`, in characters (OCPP 1.6 §7.28, `CiString20Type`).
 const MAX_ID_TAG: usize = 20;
+
+/// Whose DataTransfer messages tell what a session costs.
+const COST_VENDOR: &str = "org.openchargealliance.costmsg";
 
 fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault> {
     Ok(match action.name {
@@ -109,6 +114,35 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
     }
 }
 
+/// The Open Charge Alliance's extension of 1.6 for stations that show prices ("OCPP & California Pricing Requirements",
+/// §3). Unit prices are the tariff's own affair, so none are told: the station shows what it is told, and does not
+/// reckon on by itself.
+fn show_cost(cost: &CostToShow) -> Result<Option<OwnCall>, serde_json::Error> {
+    let Ok(transaction_id) = cost.transaction.parse() else { return Ok(None) };
+    let (message, data) = if cost.is_final {
+        let price_text = &cost.price_text;
+        let told = FinalCost { transaction_id, cost: cost.cost.into(), price_text };
+        ("FinalCost", serde_json::to_string(&told)?)
+    } else {
+        let Some(MeterAt { at, register }) = cost.meter else { return Ok(None) };
+        let told = RunningCost {
+            transaction_id,
+            timestamp: at.rfc3339(),
+            meter_value: register.0 / 1000,
+            cost: cost.cost.into(),
+            state: if cost.is_charging { "Charging" } else { "Idle" },
+            charging_price: UnitPrices {},
+        };
+        ("RunningCost", serde_json::to_string(&told)?)
+    };
+    let payload = to_raw_value(&DataTransferRequest {
+        vendor_string: COST_VENDOR.to_owned(),
+        message_id: Some(message.to_owned()),
+        data: Some(data),
+    })?;
+    Ok(Some(OwnCall { action: "DataTransfer", payload }))
+}
+
 /// OCPP-J 1.6 table 7, whose two misspellings are the protocol.
 fn spell(code: ErrorCode) -> &'static str {
     match code {
@@ -170,6 +204,32 @@ fn id_tag(text: &str) -> Result<IdToken, Fault> {
         return Err(fault());
     }
     IdToken::new(text).map_err(|_| fault())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunningCost {
+    transaction_id: u32,
+    timestamp: String,
+    /// Watt-hours.
+    meter_value: i64,
+    #[serde(with = "rust_decimal::serde::arbitrary_precision")]
+    cost: Decimal,
+    state: &'static str,
+    charging_price: UnitPrices,
+}
+
+/// Has to be there; each price in it may be missing.
+#[derive(Serialize)]
+struct UnitPrices {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FinalCost<'a> {
+    transaction_id: u32,
+    #[serde(with = "rust_decimal::serde::arbitrary_precision")]
+    cost: Decimal,
+    price_text: &'a str,
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ use rust_ocpp::v2_0_1::enumerations::id_token_enum_type::IdTokenEnumType;
 use rust_ocpp::v2_0_1::enumerations::registration_status_enum_type::RegistrationStatusEnumType;
 use rust_ocpp::v2_0_1::messages::authorize::AuthorizeResponse;
 use rust_ocpp::v2_0_1::messages::boot_notification::BootNotificationResponse;
+use rust_ocpp::v2_0_1::messages::cost_updated::CostUpdatedRequest;
 use rust_ocpp::v2_0_1::messages::heartbeat::HeartbeatResponse;
 use rust_ocpp::v2_0_1::messages::transaction_event::TransactionEventResponse;
 use serde::Deserialize;
@@ -22,14 +23,14 @@ use super::frame::empty_object;
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
 use super::{
-    Action, Answer, Boot, Dialect, ErrorCode, Fault, Request, Shown, StationTime, Status,
-    TransactionEvent,
+    Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, OwnCall, Request, Shown,
+    StationTime, Status, TransactionEvent,
 };
 use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict, hex};
 
 /// OCPP 2.0.1 as the house sees it.
 pub static DIALECT: Dialect =
-    Dialect { subprotocol: "ocpp2.0.1", actions: V201_ACTIONS, decode, encode, spell };
+    Dialect { subprotocol: "ocpp2.0.1", actions: V201_ACTIONS, decode, encode, show_cost, spell };
 
 /// For people.
 const VERSION: &str = "OCPP 2.0.1";
@@ -138,13 +139,26 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
         }),
         Answer::Event { verdict, cost } => to_raw_value(&TransactionEventResponse {
             id_token_info: verdict.as_ref().map(id_token_info),
-            total_cost: cost.map(|cost| Decimal::new(cost.minor, cost.decimals)),
+            total_cost: cost.map(Decimal::from),
             ..TransactionEventResponse::default()
         }),
         // OCPP 2.0.1 has no StartTransaction, so none was decoded.
         Answer::Noted | Answer::Started { .. } => Ok(empty_object()),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
     }
+}
+
+/// Use case I02. What it costs in the end stands in the answer to the end, and only there: 2.0.1 wants no `totalCost`
+/// in answers before it (its schema of TransactionEventResponse).
+fn show_cost(cost: &CostToShow) -> Result<Option<OwnCall>, serde_json::Error> {
+    if cost.is_final {
+        return Ok(None);
+    }
+    let payload = to_raw_value(&CostUpdatedRequest {
+        total_cost: cost.cost.into(),
+        transaction_id: cost.transaction.clone(),
+    })?;
+    Ok(Some(OwnCall { action: "CostUpdated", payload }))
 }
 
 /// OCPP-J 2.0.1 §4.3.

@@ -51,11 +51,13 @@ impl Breaker {
         }
     }
 
-    /// A call has gone well. One from before the breaker opened proves nothing.
-    pub(super) fn succeeded(&mut self) {
+    /// A call has gone well. One from before the breaker opened proves nothing. True if the breaker closes by it.
+    pub(super) fn succeeded(&mut self) -> bool {
+        let closes = matches!(self, Self::Probing { .. });
         if !matches!(self, Self::Open { .. }) {
             *self = Self::new();
         }
+        closes
     }
 
     /// A call has broken at `now`. True if the breaker opens by it.
@@ -108,7 +110,7 @@ mod tests {
         assert_eq!(breaker.admit(start + FIRST_PAUSE / 2), Admission::DoNotAsk);
         assert_eq!(breaker.admit(start + FIRST_PAUSE), Admission::Ask);
         assert_eq!(breaker.admit(start + FIRST_PAUSE), Admission::DoNotAsk, "one probe at a time");
-        breaker.succeeded();
+        assert!(breaker.succeeded());
         assert!(breaker.is_calm());
     }
 

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
+use super::journal::Journal;
 use super::limits::{
     BOUNDARY_BYTES, HANDLES, LINES_PER_CALL, LINES_PER_SECOND, MAX_LOOKUPS, MemoryLedger, ticks,
 };
-use crate::domain::{Effects, IdToken, PluginName, PolicyRecords};
+use super::listeners::Listeners;
+use crate::domain::{Effects, IdToken, LineLevel, PluginName, PolicyRecords, Speaker};
 
 /// The data of one instance's store.
 pub(super) struct Context {
@@ -19,6 +21,7 @@ pub(super) struct Context {
     pub(super) records: Arc<dyn PolicyRecords>,
     pub(super) memory: MemoryLedger,
     pub(super) log_gate: Arc<LogGate>,
+    pub(super) listeners: Arc<Listeners>,
     pub(super) call: Call,
 }
 
@@ -33,6 +36,9 @@ pub(super) struct Call {
     pub(super) effects: Effects,
     /// The token it was asked about, kept out of whatever it logs.
     pub(super) token: Option<IdToken>,
+    /// How many of its commands and messages wait, once it has been looked up.
+    pub(super) post: Option<usize>,
+    pub(super) emitted: u32,
     lookups: u32,
     lines: u32,
 }
@@ -85,10 +91,12 @@ fn on_tick(mut store: StoreContextMut<'_, Context>) -> wasmtime::Result<UpdateDe
     }
 }
 
-/// How much one plugin may log, over all of its instances.
-#[derive(Debug, Default)]
+/// How much one version of a plugin may log, over all of its instances, and where its lines are kept.
+#[derive(Default)]
 pub(super) struct LogGate {
     second: Mutex<Option<Second>>,
+    journal: Arc<Journal>,
+    version: String,
 }
 
 #[derive(Debug)]
@@ -99,12 +107,24 @@ struct Second {
 }
 
 impl LogGate {
+    pub(super) fn new(journal: Arc<Journal>, version: String) -> Self {
+        Self { second: Mutex::default(), journal, version }
+    }
+
+    /// Keeps a line for whoever looks at this plugin. Whether it may be written has been asked before.
+    pub(super) fn keep(&self, level: LineLevel, by: Speaker, text: impl Into<String>) {
+        self.journal.write(level, by, &self.version, text);
+    }
+
     pub(super) fn admit(&self, plugin: &PluginName, now: Instant) -> bool {
         let mut guard = self.second.lock().unwrap_or_else(PoisonError::into_inner);
         let second = guard.get_or_insert(Second { began: now, lines: 0, dropped: 0 });
         if now.duration_since(second.began) >= Duration::from_secs(1) {
             if second.dropped > 0 {
-                warn!(%plugin, dropped = second.dropped, "the plugin logs too much; lines were dropped");
+                let dropped = second.dropped;
+                warn!(%plugin, dropped, "the plugin logs too much; lines were dropped");
+                let told = format!("logs too much; {dropped} lines were dropped");
+                self.keep(LineLevel::Warn, Speaker::Host, told);
             }
             *second = Second { began: now, lines: 0, dropped: 0 };
         }
@@ -124,6 +144,9 @@ impl Context {
             lines => {
                 if lines == LINES_PER_CALL + 1 {
                     warn!(plugin = %self.plugin, "one call logged {LINES_PER_CALL} lines; the rest of it is dropped");
+                    let told =
+                        format!("one call logged {LINES_PER_CALL} lines; the rest was dropped");
+                    self.log_gate.keep(LineLevel::Warn, Speaker::Host, told);
                 }
                 false
             }

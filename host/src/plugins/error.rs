@@ -110,6 +110,19 @@ pub enum LoadError {
     TooMany(usize),
 }
 
+impl LoadError {
+    /// The error and what led to it, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
 /// Why no machine code was made of a component.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {

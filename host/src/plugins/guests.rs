@@ -14,8 +14,8 @@ use wit_parser::Resolve;
 use super::host::{Host, HostConfig};
 use super::{Compiler, pack};
 use crate::domain::{
-    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Stamp,
-    StationId, StationRecord, TokenRecord, Versioned,
+    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Session,
+    SessionId, Stamp, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 /// Where a guest writes what it returns.
@@ -108,6 +108,18 @@ pub(crate) fn with_manifest(body: &str, manifest: &str) -> Vec<u8> {
     assemble(if body.contains("$get") { STATE } else { "" }, body, "", manifest)
 }
 
+/// Writes `line` into the log whenever it is asked, and passes.
+pub(crate) fn logs(line: &str, version: &str) -> Vec<u8> {
+    let imports = format!(
+        r#"(import "plugpoint:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+            (data (i32.const 2560) "{line}")"#
+    );
+    let body =
+        format!("(call $log (i32.const 1) (i32.const 2560) (i32.const {})) {PASSES}", line.len());
+    let manifest = format!("name = \"guest\"\nversion = \"{version}\"\nimports = [\"log\"]");
+    assemble(&imports, &body, "", &manifest)
+}
+
 /// With settings, and with state that it takes over.
 pub(crate) fn with_lifecycle(body: &str, version: &str) -> Vec<u8> {
     let manifest = format!("name = \"guest\"\nversion = \"{version}\"\nimports = [\"state\"]");
@@ -163,6 +175,8 @@ pub(crate) struct Records {
     pub(crate) state: Mutex<BTreeMap<String, Versioned<Option<Vec<u8>>>>>,
     /// The next read of plugin state waits until the other end of this is dropped.
     pub(crate) gate: Mutex<Option<mpsc::Receiver<()>>>,
+    /// Commands that wait, of every plugin and for every station.
+    pub(crate) waiting: usize,
 }
 
 impl PolicyRecords for Records {
@@ -192,6 +206,18 @@ impl PolicyRecords for Records {
 
     fn station(&self, _: &StationId) -> Result<Option<StationRecord>, ReadFailed> {
         Ok(Some(StationRecord::default()))
+    }
+
+    fn session(&self, _: SessionId) -> Result<Option<Session>, ReadFailed> {
+        Ok(None)
+    }
+
+    fn post(&self, _: &PluginName, limit: usize) -> Result<usize, ReadFailed> {
+        Ok(limit.min(self.waiting))
+    }
+
+    fn commands(&self, _: &PluginName, _: &StationId, limit: usize) -> Result<usize, ReadFailed> {
+        Ok(limit.min(self.waiting))
     }
 }
 

@@ -10,13 +10,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::compile::Compiler;
 use super::engine;
 use super::error::{LoadError, StartError};
 use super::files::Files;
+use super::instance::IDLE_FOR;
+use super::journal::{Journal, Journals};
 use super::limits::Limits;
+use super::listeners::Listeners;
 use super::manifest::{Capability, Hook, ObserverSettings};
 use super::plugin::{Plugin, PluginStatus};
 use crate::domain::{
@@ -69,7 +74,9 @@ pub struct Host {
     pub(super) loading: Mutex<()>,
     /// One compilation at a time.
     pub(super) compiling: Semaphore,
+    pub(super) listeners: Arc<Listeners>,
     table: ArcSwap<Table>,
+    journals: Journals,
     /// Told after every change of the table.
     changed: watch::Sender<()>,
 }
@@ -84,6 +91,7 @@ struct Table {
     /// Likewise.
     tariffs: Arc<[Arc<Plugin>]>,
     observers: Arc<[Arc<Plugin>]>,
+    inboxes: Arc<[Arc<Plugin>]>,
 }
 
 /// Who comes first, in the operator's words. Names of plugins that are not in service mean nothing until they are.
@@ -93,9 +101,12 @@ impl Table {
     fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>, orders: Orders) -> Self {
         let authorizers = in_order(&plugins, &orders, OrderedHook::Authorizer);
         let tariffs = in_order(&plugins, &orders, OrderedHook::Tariff);
-        let observers = plugins.values().filter(|plugin| plugin.answers(Hook::Observer)).cloned();
-        let observers = observers.collect();
-        Self { plugins, orders, authorizers, tariffs, observers }
+        let by_name = |hook| {
+            let answering = plugins.values().filter(|plugin| plugin.answers(hook));
+            answering.cloned().collect()
+        };
+        let (observers, inboxes) = (by_name(Hook::Observer), by_name(Hook::Inbox));
+        Self { plugins, orders, authorizers, tariffs, observers, inboxes }
     }
 }
 
@@ -168,7 +179,9 @@ impl Host {
             places: Arc::new(Semaphore::new(places)),
             loading: Mutex::new(()),
             compiling: Semaphore::new(1),
+            listeners: Arc::default(),
             table: ArcSwap::default(),
+            journals: Journals::default(),
             changed: watch::Sender::new(()),
         }))
     }
@@ -198,6 +211,7 @@ impl Host {
             edit(&mut plugins, &mut orders);
             Table::of(plugins, orders)
         });
+        self.listeners.follow(self.table.load().inboxes.iter());
         self.changed.send_replace(());
     }
 
@@ -209,6 +223,16 @@ impl Host {
     /// The plugins that want to be told what happens, by name.
     pub fn observers(&self) -> Arc<[Arc<Plugin>]> {
         Arc::clone(&self.table.load().observers)
+    }
+
+    /// The plugins that want messages, by name.
+    pub fn inboxes(&self) -> Arc<[Arc<Plugin>]> {
+        Arc::clone(&self.table.load().inboxes)
+    }
+
+    /// How many events of others found the inbox of a plugin full, since the server was started.
+    pub fn missed_by(&self, name: &PluginName) -> u64 {
+        self.listeners.missed_by(name)
     }
 
     /// The authorisers in the order in which they are asked. Holding on to the answer holds on to its versions.
@@ -233,9 +257,32 @@ impl Host {
         self.table.load().plugins.get(name).cloned()
     }
 
+    /// Where the lines of a plugin go, whether it is in service or not.
+    pub fn journal(&self, name: &PluginName) -> Arc<Journal> {
+        self.journals.of(name)
+    }
+
+    /// `None` if nothing was ever written by a plugin of this name, or about it.
+    pub fn find_journal(&self, name: &PluginName) -> Option<Arc<Journal>> {
+        self.journals.find(name)
+    }
+
     /// All plugins in service, by name.
     pub fn status(&self) -> Vec<PluginStatus> {
         self.table.load_full().plugins.values().map(|plugin| plugin.status()).collect()
+    }
+
+    /// Lets idle instances give their places back, until told to stop.
+    pub async fn retire_idle(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(IDLE_FOR / 4)).await.is_some() {
+            self.retire_idle_at(Instant::now());
+        }
+    }
+
+    pub(super) fn retire_idle_at(&self, now: Instant) {
+        for plugin in self.table.load_full().plugins.values() {
+            plugin.pool.retire_idle(now);
+        }
     }
 
     /// Drops the files of all components but these, which the records name. Returns how many it dropped.

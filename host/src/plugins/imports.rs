@@ -7,11 +7,16 @@ use tracing::{debug, error, info, warn};
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::plugpoint::plugin::types::{HostError, StationResult as Station};
-use super::bindings::plugpoint::plugin::{clock, log, state, stations, tokens, types};
+use super::bindings::plugpoint::plugin::{
+    clock, commands, events, log, sessions, state, stations, tokens, types,
+};
 use super::context::{Context, tidy};
 use super::limits::{KEYS_PER_PAGE, MAX_KEY, MAX_LINE, MAX_LOOKUPS, MAX_VALUE, MAX_WRITES};
 use super::manifest::Capability;
-use crate::domain::{IdToken, Millis, StateRead, StateWrite, StationId, StationRecord};
+use crate::domain::{
+    Decision, IdToken, LineLevel, Millis, Session, Speaker, StateRead, StateWrite, StationId,
+    StationRecord,
+};
 
 /// A linker that knows the granted capabilities and nothing else.
 pub(super) fn linker(
@@ -26,16 +31,23 @@ pub(super) fn linker(
             Capability::State => state::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
             Capability::Stations => stations::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
             Capability::Tokens => tokens::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Sessions => sessions::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Commands => commands::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
+            Capability::Events => events::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?,
         }
     }
     Ok(linker)
 }
 
 /// `Ok` of the outer result: the guest goes on. The inner one is what it is told.
-type Answer<T> = wasmtime::Result<Result<T, HostError>>;
+pub(super) type Answer<T> = wasmtime::Result<Result<T, HostError>>;
 
-fn limit<T>(what: String) -> Answer<T> {
+pub(super) fn limit<T>(what: String) -> Answer<T> {
     Ok(Err(HostError::Limit(what)))
+}
+
+pub(super) fn invalid<T>(what: String) -> Answer<T> {
+    Ok(Err(HostError::Invalid(what)))
 }
 
 impl types::Host for Context {}
@@ -53,7 +65,19 @@ impl log::Host for Context {
             log::Level::Warn => warn!(%plugin, "{line}"),
             log::Level::Error => error!(%plugin, "{line}"),
         }
+        self.log_gate.keep(level.into(), Speaker::Plugin, line);
         Ok(())
+    }
+}
+
+impl From<log::Level> for LineLevel {
+    fn from(level: log::Level) -> Self {
+        match level {
+            log::Level::Debug => Self::Debug,
+            log::Level::Info => Self::Info,
+            log::Level::Warn => Self::Warn,
+            log::Level::Error => Self::Error,
+        }
     }
 }
 
@@ -139,7 +163,7 @@ impl Context {
     }
 }
 
-fn too_many_lookups<T>() -> Answer<T> {
+pub(super) fn too_many_lookups<T>() -> Answer<T> {
     limit(format!("a call may look up {MAX_LOOKUPS} things"))
 }
 
@@ -171,6 +195,40 @@ impl stations::Host for Context {
             return Ok(Err(HostError::Unavailable));
         };
         Ok(Ok(record.map(|record| station(id, record))))
+    }
+}
+
+impl sessions::Host for Context {
+    fn get(&mut self, id: String) -> Answer<Option<sessions::Session>> {
+        if !self.call.may_look_up() {
+            return too_many_lookups();
+        }
+        let Ok(id) = id.parse() else { return Ok(Ok(None)) };
+        let Ok(found) = self.records.session(id) else {
+            return Ok(Err(HostError::Unavailable));
+        };
+        Ok(Ok(found.map(session)))
+    }
+}
+
+fn session(session: Session) -> sessions::Session {
+    let energy = session.energy();
+    let permit = session.decision.as_ref().and_then(Decision::permit);
+    sessions::Session {
+        id: session.id.to_string(),
+        station: session.station.to_string(),
+        evse: session.place.evse,
+        connector: session.place.connector,
+        started: session.started.best().0,
+        ended: session.ended.as_ref().map(|ending| ending.stamp.best().0),
+        energy_mwh: energy.0,
+        permitted: permit.is_some(),
+        account: permit.and_then(|permit| permit.account.clone()),
+        max_mwh: permit.and_then(|permit| permit.limits.max_mwh),
+        max_seconds: permit.and_then(|permit| permit.limits.max_seconds),
+        protocol: session.protocol,
+        transaction: session.transaction,
+        more: Vec::new(),
     }
 }
 
@@ -218,6 +276,7 @@ mod tests {
             records: Arc::new(records),
             memory: MemoryLedger::new(0),
             log_gate: Arc::new(LogGate::default()),
+            listeners: Arc::default(),
             call: Call::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! for ever; so a [`Lease`] that is not given back discards it, and [`Lease::settle`] is the only way back.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, error::Elapsed, timeout_at};
@@ -11,10 +12,11 @@ use tracing::debug;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin, tidy};
 use super::error::CallError;
 use super::limits::{Limits, MAX_TEXT, MemoryLedger};
+use super::listeners::Listeners;
 use crate::domain::{Effects, PluginName, PolicyRecords};
 
 /// Everything that is needed to make instances of one version.
@@ -26,6 +28,7 @@ pub(super) struct Blueprint {
     pub(super) exports: Exports,
     pub(super) records: Arc<dyn PolicyRecords>,
     pub(super) log_gate: Arc<LogGate>,
+    pub(super) listeners: Arc<Listeners>,
     /// Places in the engine's pool, shared by all plugins.
     pub(super) places: Arc<Semaphore>,
 }
@@ -36,6 +39,7 @@ pub(super) struct Exports {
     pub(super) authorizer: Option<authorizer::GuestIndices>,
     pub(super) tariff: Option<tariff::GuestIndices>,
     pub(super) observer: Option<observer::GuestIndices>,
+    pub(super) inbox: Option<inbox::GuestIndices>,
 }
 
 /// A component that runs. One call at a time.
@@ -45,6 +49,7 @@ pub(super) struct Instance {
     pub(super) authorizer: Option<authorizer::Guest>,
     pub(super) tariff: Option<tariff::Guest>,
     pub(super) observer: Option<observer::Guest>,
+    pub(super) inbox: Option<inbox::Guest>,
     calls_left: u32,
     /// Given up after the store.
     _place: OwnedSemaphorePermit,
@@ -56,6 +61,7 @@ struct Guests {
     authorizer: Option<authorizer::Guest>,
     observer: Option<observer::Guest>,
     tariff: Option<tariff::Guest>,
+    inbox: Option<inbox::Guest>,
 }
 
 /// What a guest's function returns through wasmtime, within a deadline.
@@ -71,17 +77,19 @@ impl Blueprint {
             records: Arc::clone(&self.records),
             memory: MemoryLedger::new(self.limits.memory),
             log_gate: Arc::clone(&self.log_gate),
+            listeners: Arc::clone(&self.listeners),
             call: Call::default(),
         };
         let mut store = context.into_store(self.code.engine());
         begin(&mut store, Call::new(self.limits.load_cpu, None));
         match self.instantiate(&mut store).await {
-            Ok(Guests { lifecycle, authorizer, observer, tariff }) => Ok(Instance {
+            Ok(Guests { lifecycle, authorizer, observer, tariff, inbox }) => Ok(Instance {
                 store,
                 lifecycle,
                 authorizer,
                 observer,
                 tariff,
+                inbox,
                 calls_left: self.limits.calls_per_instance.get(),
                 _place: place,
             }),
@@ -99,7 +107,9 @@ impl Blueprint {
         let observer = observer.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let tariff = self.exports.tariff.as_ref();
         let tariff = tariff.map(|at| at.load(&mut *store, &instance)).transpose()?;
-        Ok(Guests { lifecycle, authorizer, observer, tariff })
+        let inbox = self.exports.inbox.as_ref();
+        let inbox = inbox.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        Ok(Guests { lifecycle, authorizer, observer, tariff, inbox })
     }
 
     /// An instance that is ready to serve.
@@ -153,10 +163,22 @@ impl Blueprint {
     }
 }
 
+/// How long an instance may be idle before it gives its place in the engine's pool back.
+pub(super) const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// Idle instances that every plugin keeps: the next call after a quiet night should not wait for a start.
+const KEPT_WARM: usize = 1;
+
+/// An instance that waits for a call, and since when.
+struct Idle {
+    instance: Instance,
+    since: Instant,
+}
+
 /// The instances of one plugin version that are not at work, and the right to put more to work.
 pub(super) struct Pool {
     /// The one used last is lent first, so that the others go cold.
-    idle: Mutex<Vec<Instance>>,
+    idle: Mutex<Vec<Idle>>,
     permits: Semaphore,
     size: usize,
 }
@@ -182,7 +204,7 @@ impl Pool {
         };
         let idle = self.idle().pop();
         let instance = match idle {
-            Some(instance) => instance,
+            Some(Idle { instance, .. }) => instance,
             None => timeout_at(deadline, blueprint.configured())
                 .await
                 .unwrap_or(Err(CallError::Deadline))?,
@@ -190,9 +212,21 @@ impl Pool {
         Ok(Lease { instance, pool: self, blueprint, _permit: permit })
     }
 
-    /// Puts a fresh instance in, at load.
+    /// Puts an instance in that may serve.
     pub(super) fn stock(&self, instance: Instance) {
-        self.idle().push(instance);
+        self.idle().push(Idle { instance, since: Instant::now() });
+    }
+
+    /// Drops what was idle for [`IDLE_FOR`] at `now`, the coldest first, down to [`KEPT_WARM`]. Places are shared by
+    /// all plugins: a burst of one must not keep them from the others for ever.
+    pub(super) fn retire_idle(&self, now: Instant) {
+        let mut idle = self.idle();
+        let cold = idle.iter().take_while(|it| now.duration_since(it.since) >= IDLE_FOR).count();
+        let going = cold.min(idle.len().saturating_sub(KEPT_WARM));
+        let gone: Vec<Idle> = idle.drain(..going).collect();
+        // A store takes its time to go; calls need not wait for it.
+        drop(idle);
+        drop(gone);
     }
 
     /// Instances at work, and idle ones.
@@ -200,7 +234,7 @@ impl Pool {
         (self.size - self.permits.available_permits(), self.idle().len())
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -228,7 +262,7 @@ impl Lease<'_> {
     fn give_back(mut self) {
         self.instance.calls_left = self.instance.calls_left.saturating_sub(1);
         if self.instance.calls_left > 0 {
-            self.pool.idle().push(self.instance);
+            self.pool.stock(self.instance);
         }
     }
 }

@@ -54,8 +54,22 @@ pub(super) const MAX_LINES: usize = 64;
 pub(super) const MAX_KIND: usize = 64;
 pub(super) const MAX_EXTRAS: usize = 8;
 
-/// Wall time of one call of an observer, waiting for an instance included. Nobody waits for it but the next batch.
-pub(super) const OBSERVER_WALL: Duration = Duration::from_secs(10);
+/// Commands that one call may enqueue, and those of a plugin that may wait for one station.
+pub(super) const MAX_COMMANDS: usize = 16;
+pub(super) const MAX_FOR_STATION: usize = 32;
+/// Bytes of an action's name. The longest of OCPP 2.1 has 32.
+pub(super) const MAX_ACTION: usize = 64;
+/// How long a command may wait to be sent.
+pub(super) const EXPIRES_SOONEST: Duration = Duration::from_secs(1);
+pub(super) const EXPIRES_LATEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Events that one call may emit, and bytes of the body of each.
+pub(super) const MAX_EVENTS: u32 = 16;
+pub(super) const MAX_EVENT_BODY: usize = 16 << 10;
+
+/// Wall time of one call of an observer or an inbox, waiting for an instance included. Nobody waits for it but the next
+/// batch or message.
+pub(super) const BACKGROUND_WALL: Duration = Duration::from_secs(10);
 
 /// What one plugin may use. The operator's word; the defaults suit plugins in any language.
 #[derive(Debug, Clone)]
@@ -64,8 +78,8 @@ pub struct Limits {
     pub memory: usize,
     /// CPU time of one hook call. Waiting is not billed.
     pub call_cpu: Duration,
-    /// CPU time of one batch of an observer.
-    pub observer_cpu: Duration,
+    /// CPU time of one batch of an observer, and of one message of an inbox.
+    pub background_cpu: Duration,
     /// CPU time of each of `validate`, `configure` and `migrate`.
     pub load_cpu: Duration,
     /// Wall time of bringing one instance into service.
@@ -83,7 +97,7 @@ impl Default for Limits {
         Self {
             memory: 64 << 20,
             call_cpu: Duration::from_millis(20),
-            observer_cpu: Duration::from_millis(200),
+            background_cpu: Duration::from_millis(200),
             load_cpu: Duration::from_millis(2000),
             load_wall: Duration::from_secs(10),
             instances: NonZeroU32::new(instances).unwrap_or(NonZeroU32::MIN),

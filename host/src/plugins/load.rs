@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
 use super::context::{Call, Context, LogGate, begin};
 use super::engine::open_compiled;
 use super::error::{CallError, CompileError, LoadError};
@@ -108,22 +108,23 @@ impl Host {
         self.check_capabilities(&inspection)?;
         let component = self.compiled(&inspection.digest).await?;
         self.check_memory(&component)?;
+        let version = PluginVersion {
+            version: inspection.manifest.version.clone(),
+            digest: inspection.digest.clone(),
+            settings,
+        };
         let linker = linker(&self.engine, &inspection.imports).map_err(contract)?;
         let code = linker.instantiate_pre(&component).map_err(contract)?;
         let blueprint = Blueprint {
             plugin: name.clone(),
-            settings,
+            settings: version.settings.clone(),
             limits: self.config.limits.clone(),
             exports: exports(&inspection, &code)?,
             code,
             records: Arc::clone(&self.records),
-            log_gate: Arc::new(LogGate::default()),
+            log_gate: Arc::new(LogGate::new(self.journal(name), version.version.clone())),
+            listeners: Arc::clone(&self.listeners),
             places: Arc::clone(&self.places),
-        };
-        let version = PluginVersion {
-            version: inspection.manifest.version.clone(),
-            digest: inspection.digest.clone(),
-            settings: blueprint.settings.clone(),
         };
         let replaces = self.plugin(name).map(|plugin| plugin.version().clone());
         let older = older.filter(|older| *older != version.version);
@@ -236,11 +237,14 @@ fn exports(inspection: &Inspection, code: &InstancePre<Context>) -> Result<Expor
     let tariff = tariff.then(|| tariff::GuestIndices::new(code));
     let observer = inspection.hooks.contains(&Hook::Observer);
     let observer = observer.then(|| observer::GuestIndices::new(code));
+    let inbox = inspection.hooks.contains(&Hook::Inbox);
+    let inbox = inbox.then(|| inbox::GuestIndices::new(code));
     Ok(Exports {
         lifecycle: lifecycle.transpose().map_err(contract)?,
         authorizer: authorizer.transpose().map_err(contract)?,
         observer: observer.transpose().map_err(contract)?,
         tariff: tariff.transpose().map_err(contract)?,
+        inbox: inbox.transpose().map_err(contract)?,
     })
 }
 

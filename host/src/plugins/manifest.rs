@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::filters::Filters;
+use super::wishes::{InboxError, InboxSettings};
 use crate::domain::{FactKind, OrderedHook, PluginName};
 
 /// Longest manifest, in bytes.
@@ -14,6 +15,9 @@ const MAX_MANIFEST: usize = 64 << 10;
 
 /// Longest `version`, in bytes.
 const MAX_VERSION: usize = 64;
+
+/// Events that an observer is told of at once, at most. The contract promises it.
+pub const MAX_BATCH: usize = 64;
 
 /// The priority of a hook that names none. Lower numbers are asked first.
 const DEFAULT_PRIORITY: i32 = 100;
@@ -45,6 +49,7 @@ pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
     pub observer: ObserverSettings,
     pub tariff: TariffSettings,
+    pub inbox: InboxSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +73,37 @@ pub struct ObserverSettings {
     /// The kinds of event that it is told of; empty for all.
     pub kinds: BTreeSet<FactKind>,
     pub from: Begin,
+    /// Events of one call at most: a plugin that looks up much for each asks for fewer.
+    pub batch: Batch,
+}
+
+/// 1 to [`MAX_BATCH`] events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "usize", into = "usize")]
+pub struct Batch(usize);
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self(MAX_BATCH)
+    }
+}
+
+impl TryFrom<usize> for Batch {
+    type Error = String;
+
+    fn try_from(events: usize) -> Result<Self, String> {
+        if (1..=MAX_BATCH).contains(&events) {
+            Ok(Self(events))
+        } else {
+            Err(format!("a batch has 1 to {MAX_BATCH} events"))
+        }
+    }
+}
+
+impl From<Batch> for usize {
+    fn from(batch: Batch) -> Self {
+        batch.0
+    }
 }
 
 impl ObserverSettings {
@@ -119,6 +155,7 @@ pub enum Hook {
     Authorizer,
     Observer,
     Tariff,
+    Inbox,
 }
 
 impl Hook {
@@ -127,11 +164,12 @@ impl Hook {
             Self::Authorizer => "authorizer",
             Self::Observer => "observer",
             Self::Tariff => "tariff",
+            Self::Inbox => "inbox",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer, Self::Observer, Self::Tariff]
+        [Self::Authorizer, Self::Observer, Self::Tariff, Self::Inbox]
             .into_iter()
             .find(|hook| hook.as_str() == name)
     }
@@ -155,10 +193,22 @@ pub enum Capability {
     State,
     Stations,
     Tokens,
+    Sessions,
+    Commands,
+    Events,
 }
 
 impl Capability {
-    pub const ALL: [Self; 5] = [Self::Log, Self::Clock, Self::State, Self::Stations, Self::Tokens];
+    pub const ALL: [Self; 8] = [
+        Self::Log,
+        Self::Clock,
+        Self::State,
+        Self::Stations,
+        Self::Tokens,
+        Self::Sessions,
+        Self::Commands,
+        Self::Events,
+    ];
 
     /// The interface's name in the contract and in the manifest.
     pub const fn as_str(self) -> &'static str {
@@ -168,6 +218,9 @@ impl Capability {
             Self::State => "state",
             Self::Stations => "stations",
             Self::Tokens => "tokens",
+            Self::Sessions => "sessions",
+            Self::Commands => "commands",
+            Self::Events => "events",
         }
     }
 
@@ -189,6 +242,8 @@ pub enum ManifestError {
     Syntax(String),
     #[error("plugin.toml: version must be 1 to {MAX_VERSION} bytes without blanks")]
     Version,
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
     #[error("plugin.toml: filters.{list} may have {words} words, each of 1 to {bytes} bytes")]
     Filter { list: &'static str, words: usize, bytes: usize },
     #[error("plugin.toml is longer than {MAX_MANIFEST} bytes")]
@@ -225,6 +280,7 @@ impl Manifest {
         if !fits || !clean {
             return Err(ManifestError::Version);
         }
+        self.hooks.inbox.check()?;
         self.filters.check()?;
         Ok(self)
     }

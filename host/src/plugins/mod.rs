@@ -17,15 +17,20 @@ mod files;
 mod filters;
 mod host;
 mod imports;
+mod inbox;
 mod inspect;
 mod instance;
+mod journal;
 mod limits;
+mod listeners;
 mod load;
 mod manifest;
 mod observer;
 mod pack;
 mod plugin;
+mod post;
 mod tariff;
+mod wishes;
 mod zones;
 
 pub use compile::{Compiler, compile_component};
@@ -33,15 +38,19 @@ pub use error::{CallError, CompileError, LoadError, StartError};
 pub use filters::Filters;
 pub use host::{Host, HostConfig, Prepared};
 pub use inspect::{InspectError, Inspection, MAX_COMPONENT, inspect};
+pub use journal::{Journal, KEPT_LINES};
 pub use limits::Limits;
 pub use manifest::{
-    AuthorizerSettings, Begin, Capability, Hook, HookSettings, Manifest, ManifestError,
+    AuthorizerSettings, Begin, Capability, Hook, HookSettings, MAX_BATCH, Manifest, ManifestError,
     ObserverSettings, OnFailure, TariffSettings,
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus};
+pub use wishes::{InboxError, InboxSettings, Subscription, TimerSettings};
 
+#[cfg(test)]
+pub(crate) mod callers;
 #[cfg(test)]
 pub(crate) mod guests;
 #[cfg(test)]

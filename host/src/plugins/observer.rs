@@ -7,7 +7,7 @@ use super::bindings::exports::plugpoint::plugin::observer as wit;
 use super::context::{Call, begin};
 use super::error::CallError;
 use super::instance::Instance;
-use super::limits::OBSERVER_WALL;
+use super::limits::BACKGROUND_WALL;
 use super::manifest::{Hook, ObserverSettings};
 use super::plugin::Plugin;
 use crate::domain::{Effects, Millis, Seq, StationId};
@@ -36,7 +36,7 @@ impl Plugin {
     /// plugin cannot bear must not keep its other hooks from being asked.
     pub async fn on_events(&self, batch: &[Event]) -> Result<Effects, CallError> {
         let began = Instant::now();
-        let result = self.tell_observer(batch, began + OBSERVER_WALL).await;
+        let result = self.tell_observer(batch, began + BACKGROUND_WALL).await;
         self.book(began, result.as_ref().err());
         result
     }
@@ -50,7 +50,7 @@ impl Plugin {
         let Instance { store, observer: Some(guest), .. } = &mut lease.instance else {
             return Ok(Effects::default());
         };
-        begin(store, Call::new(self.blueprint.limits.observer_cpu, None));
+        begin(store, Call::new(self.blueprint.limits.background_cpu, None));
         let batch: Vec<wit::Event<'_>> = batch.iter().map(lend).collect();
         let outcome = timeout_at(deadline, guest.call_on_events(&mut *store, &batch)).await;
         let ((), effects) = lease.settle(outcome)?;

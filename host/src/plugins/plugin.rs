@@ -18,8 +18,8 @@ use super::instance::{Blueprint, Instance, Pool};
 use super::limits::{MAX_EVSES, MAX_TEXT};
 use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
 use crate::domain::{
-    AuthorizeAsk, Digest, Effects, IdToken, Limits, Millis, OrderedHook, Permit, Place, PluginName,
-    PluginVersion, Refusal, Verdict,
+    AuthorizeAsk, Digest, Effects, IdToken, Limits, LineLevel, Millis, OrderedHook, Permit, Place,
+    PluginName, PluginVersion, Refusal, Speaker, Verdict,
 };
 
 /// The protocol's word for the kind of token, where the protocol has only one.
@@ -189,13 +189,18 @@ impl Plugin {
                 if opens {
                     let (plugin, version) = (self.name(), &self.version.version);
                     warn!(%plugin, version, "the plugin keeps failing and is not asked for a while");
+                    self.keep(LineLevel::Warn, "keeps failing and is not asked for a while");
                 }
             }
             // One that says that it could not find out works, too.
             None | Some(CallError::Told(_)) if self.uneasy.load(Ordering::Relaxed) => {
                 let mut breaker = self.breaker();
-                breaker.succeeded();
+                let recovers = breaker.succeeded();
                 self.uneasy.store(!breaker.is_calm(), Ordering::Relaxed);
+                drop(breaker);
+                if recovers {
+                    self.keep(LineLevel::Info, "answers again and is asked as before");
+                }
             }
             None | Some(_) => {}
         }
@@ -211,10 +216,20 @@ impl Plugin {
         let mut last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(error.to_string());
         drop(last);
-        let plugin = self.name();
-        if error.is_breakage() && self.blueprint.log_gate.admit(plugin, std::time::Instant::now()) {
-            warn!(%plugin, version = self.version.version, "the plugin {error}");
+        let (plugin, breakage) = (self.name(), error.is_breakage());
+        let tells = breakage || matches!(error, CallError::Told(_));
+        if tells && self.blueprint.log_gate.admit(plugin, std::time::Instant::now()) {
+            let level = if breakage { LineLevel::Error } else { LineLevel::Warn };
+            self.keep(level, error.to_string());
+            if breakage {
+                warn!(%plugin, version = self.version.version, "the plugin {error}");
+            }
         }
+    }
+
+    /// Keeps a line of the host's about this plugin, for whoever looks at its journal.
+    pub fn keep(&self, level: LineLevel, text: impl Into<String>) {
+        self.blueprint.log_gate.keep(level, Speaker::Host, text);
     }
 
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {

@@ -10,6 +10,7 @@ use super::guests::{
     permits, reads_state, traps_at, with_lifecycle, with_manifest, writes_state,
 };
 use super::inspect::MANIFEST_SECTION;
+use super::instance::IDLE_FOR;
 use super::{CallError, Host, HostConfig, LoadError, PackError, Plugin, inspect, pack};
 use crate::domain::{Digest, PluginVersion, Verdict};
 
@@ -129,6 +130,27 @@ async fn calls_wait_for_an_instance_until_their_deadline_and_no_longer() {
     assert_eq!(plugin.authorize(&ask("x"), soon).await.unwrap_err(), CallError::Saturated);
     busy.abort();
     assert_eq!(calls_and_number(&plugin).await.0, 1);
+}
+
+#[tokio::test]
+async fn after_a_burst_idle_instances_give_their_places_to_other_plugins() {
+    let (host, _dir) = host(|config| config.instances = 2);
+    let plugin = load(&host, authorizer(PASSES)).await;
+    let deadline = Instant::now() + AMPLE;
+    let one = plugin.pool.lend(&plugin.blueprint, deadline).await.unwrap();
+    let other = plugin.pool.lend(&plugin.blueprint, deadline).await.unwrap();
+    for lease in [one, other] {
+        lease.settle(Ok(Ok(Ok(())))).unwrap();
+    }
+    assert_eq!(idle(&plugin), 2);
+    let full = host.prepare(&name("other"), authorizer(PASSES), "").await.err().unwrap();
+    assert!(matches!(full, LoadError::Failed { error: CallError::Saturated, .. }), "{full}");
+
+    host.retire_idle_at(Instant::now() + IDLE_FOR / 2);
+    assert_eq!(idle(&plugin), 2, "not yet");
+    host.retire_idle_at(Instant::now() + IDLE_FOR);
+    assert_eq!(idle(&plugin), 1, "one stays warm");
+    assert!(host.prepare(&name("other"), authorizer(PASSES), "").await.is_ok());
 }
 
 #[tokio::test]

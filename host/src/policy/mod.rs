@@ -54,8 +54,7 @@ impl Policies {
             let began = Instant::now();
             let (verdict, failure) = match plugin.authorize(ask, deadline).await {
                 Ok((verdict, more)) => {
-                    effects.reads.extend(more.reads);
-                    effects.writes.extend(more.writes);
+                    effects.extend(more);
                     (verdict, None)
                 }
                 Err(error) => failed(plugin, &error),

@@ -29,8 +29,7 @@ impl Policies {
             let version = &plugin.version().version;
             match plugin.offer(ask, deadline).await {
                 Ok((terms, more)) => {
-                    effects.reads.extend(more.reads);
-                    effects.writes.extend(more.writes);
+                    effects.extend(more);
                     if let Some(terms) = terms {
                         let (plugin, version) = (plugin.name().clone(), version.clone());
                         let zone = ask.about.zone.clone();

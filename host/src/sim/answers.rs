@@ -43,7 +43,7 @@ impl Charger {
                     connector,
                     card,
                     transaction: self.transaction(charge),
-                    began: at,
+                    began: self.shown(at),
                     meter_wh,
                     accepted,
                     replayed,
@@ -76,7 +76,7 @@ impl Charger {
                 out.push(Output::Report(Event::Stopped {
                     connector,
                     transaction,
-                    ended: at,
+                    ended: self.shown(at),
                     meter_wh,
                     delivered_wh,
                     reason: v16::reason(why),

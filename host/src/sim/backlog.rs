@@ -53,6 +53,10 @@ impl Backlog {
         self.0.push_front(Message { body, born, sent: 0, refused: 0 });
     }
 
+    pub(super) fn peek(&self) -> Option<&Body> {
+        self.0.front().map(|message| &message.body)
+    }
+
     pub(super) fn pop(&mut self) -> Option<Message> {
         self.0.pop_front()
     }

@@ -1,25 +1,29 @@
 //! A simulated station without its socket: inputs and the time go in, outputs come out. Knows no clock, no task and no
 //! entropy.
 //!
-//! One call is open at a time, as OCPP-J demands; everything else waits in the backlog. A transaction goes on when the
+//! One call is open at a time, as OCPP-J demands, unless the profile says otherwise; everything else waits in the
+//! backlog. A transaction goes on when the
 //! connection is lost, and what it had to say is said afterwards, in order and with its own times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::backlog::{Backlog, Message, OFFLINE};
 use super::bay::{Bay, Doing};
-use super::chance::Chance;
+use super::chance::{Chance, Odds};
 use super::message::{Body, ChargeNo, Ending, Writing};
 use super::settings::Settings;
 use super::wire::Wire;
-use super::{Event, Profile};
+use super::{Event, Misdeed, Profile};
 use crate::domain::Millis;
 
 /// Until the server has said how often.
 const HEARTBEAT_AT_FIRST: Duration = Duration::from_secs(300);
+
+/// Of lost connections: those that nothing tells the server of.
+const SILENT_DROPS: Odds = Odds::percent(50);
 
 /// What reaches a station.
 #[derive(Debug)]
@@ -56,9 +60,24 @@ pub enum Input {
 pub enum Output {
     Dial,
     HangUp,
-    Call { id: String, action: &'static str, payload: Value },
-    Answer { id: String, payload: Value },
-    Refuse { id: String, code: &'static str, description: &'static str },
+    /// Lose the connection without a close frame; if `silent`, without any sign at all.
+    Lose {
+        silent: bool,
+    },
+    Call {
+        id: String,
+        action: &'static str,
+        payload: Value,
+    },
+    Answer {
+        id: String,
+        payload: Value,
+    },
+    Refuse {
+        id: String,
+        code: &'static str,
+        description: &'static str,
+    },
     Report(Event),
     Done,
 }
@@ -98,7 +117,8 @@ pub struct Charger {
     pub(super) backlog: Backlog,
     line: Line,
     pub(super) boot: Boot,
-    open: Option<OpenCall>,
+    /// In the order in which they were sent.
+    open: VecDeque<OpenCall>,
     /// Connections so far, and calls so far.
     pub(super) connection: u32,
     calls: u64,
@@ -136,7 +156,7 @@ impl Charger {
             backlog: Backlog::default(),
             line: Line::Down { dial_at },
             boot: Boot::Due(now),
-            open: None,
+            open: VecDeque::new(),
             connection: 0,
             calls: 0,
             failures: 0,
@@ -161,7 +181,7 @@ impl Charger {
             (Boot::Due(at), Line::Up) => Some(at),
             _ => None,
         };
-        let answer = self.open.as_ref().map(|open| open.since + self.profile.pace.answer);
+        let answer = self.open.front().map(|open| open.since + self.profile.pace.answer);
         let heartbeat = self.heartbeat_at.filter(|_| self.is_up());
         let bays = self.bays.iter().filter(|bay| self.may_act(bay)).filter_map(Bay::wake_at);
         let last = Millis(u64::MAX);
@@ -176,7 +196,13 @@ impl Charger {
             Input::Closed { why } => self.closed(now, why, out),
             Input::Answer { id, payload } => {
                 if let Some(open) = self.take_open(&id) {
-                    self.answered(now, open, &payload, out);
+                    let is_of_charge = open.message.body.survives();
+                    if is_of_charge && self.chance.happens(self.profile.faults.replays) {
+                        out.push(Output::Report(Event::Misbehaved(Misdeed::Replayed)));
+                        self.backlog.take_back(open.message);
+                    } else {
+                        self.answered(now, open, &payload, out);
+                    }
                 }
             }
             Input::Error { id, code, description } => {
@@ -234,7 +260,7 @@ impl Charger {
     }
 
     pub(super) fn has_nothing_to_say(&self) -> bool {
-        self.backlog.is_empty() && self.open.is_none()
+        self.backlog.is_empty() && self.open.is_empty()
     }
 
     fn has_said_everything(&self) -> bool {
@@ -262,10 +288,8 @@ impl Charger {
         if matches!(self.boot, Boot::Sent) {
             self.boot = Boot::Due(now);
         }
-        if let Some(open) = self.open.take() {
-            self.give_up_question(now, &open.message.body);
-            self.backlog.take_back(open.message);
-        }
+        let open = std::mem::take(&mut self.open);
+        self.take_back(now, open);
         self.backlog.cut();
         for n in 0..self.bays.len() {
             if matches!(self.bays[n].doing, Doing::Asking { .. }) {
@@ -286,14 +310,7 @@ impl Charger {
             self.line = Line::Dialling;
             out.push(Output::Dial);
         }
-        if let Some(open) = self.open.take_if(|open| open.since + self.profile.pace.answer <= now) {
-            out.push(Output::Report(Event::Unanswered { action: self.action(&open.message.body) }));
-            if matches!(open.message.body, Body::Boot) {
-                self.boot = Boot::Due(now);
-            }
-            self.give_up_question(now, &open.message.body);
-            self.backlog.take_back(open.message);
-        }
+        self.lose_patience(now, out);
         if self.is_ready() && self.heartbeat_at.is_some_and(|at| at <= now) {
             self.heartbeat_at = Some(now + self.settings.heartbeat());
             self.say(Body::Heartbeat);
@@ -305,19 +322,56 @@ impl Charger {
         }
     }
 
-    fn send_next(&mut self, now: Millis, out: &mut Vec<Output>) {
-        if !self.is_up() || self.open.is_some() {
-            return;
-        }
-        match self.boot {
-            Boot::Due(at) if at <= now => {
-                self.backlog.push_front(Body::Boot, self.connection);
-                self.boot = Boot::Sent;
+    fn lose_patience(&mut self, now: Millis, out: &mut Vec<Output>) {
+        let late = |open: &OpenCall| open.since + self.profile.pace.answer <= now;
+        let younger = self.open.iter().position(|open| !late(open)).unwrap_or(self.open.len());
+        let late = self.open.drain(..younger).collect::<VecDeque<_>>();
+        for open in &late {
+            out.push(Output::Report(Event::Unanswered { action: self.action(&open.message.body) }));
+            if matches!(open.message.body, Body::Boot) {
+                self.boot = Boot::Due(now);
             }
-            Boot::Accepted => {}
-            Boot::Due(_) | Boot::Sent => return,
         }
-        let Some(mut message) = self.backlog.pop() else { return };
+        self.take_back(now, late);
+    }
+
+    /// Calls that will not be answered: those that are still worth something wait again, in the order they had.
+    fn take_back(&mut self, now: Millis, unanswered: VecDeque<OpenCall>) {
+        for open in unanswered.into_iter().rev() {
+            self.give_up_question(now, &open.message.body);
+            self.backlog.take_back(open.message);
+        }
+    }
+
+    fn send_next(&mut self, now: Millis, out: &mut Vec<Output>) {
+        while self.is_up() && self.open.len() < self.profile.faults.open_calls.max(1) {
+            match self.boot {
+                Boot::Due(at) if at <= now && self.open.is_empty() => {
+                    self.backlog.push_front(Body::Boot, self.connection);
+                    self.boot = Boot::Sent;
+                }
+                Boot::Accepted => {}
+                Boot::Due(_) | Boot::Sent => return,
+            }
+            if self.backlog.peek().is_some_and(|body| self.must_wait(body)) {
+                return;
+            }
+            let Some(message) = self.backlog.pop() else { return };
+            self.send(now, message, out);
+        }
+    }
+
+    /// The message names a charge whose name is on its way.
+    fn must_wait(&self, body: &Body) -> bool {
+        let starts = |open: &OpenCall| matches!(open.message.body, Body::Start { .. });
+        body.charge().is_some_and(|charge| {
+            let is_named = self.transactions.contains_key(&charge);
+            let mut open = self.open.iter();
+            !is_named && open.any(|open| starts(open) && open.message.body.charge() == Some(charge))
+        })
+    }
+
+    fn send(&mut self, now: Millis, mut message: Message, out: &mut Vec<Output>) {
         let transaction = message.body.charge().and_then(|charge| self.transactions.get(&charge));
         let writing = Writing {
             vendor: &self.profile.vendor,
@@ -325,6 +379,8 @@ impl Charger {
             serial: self.profile.id.as_str(),
             transaction: transaction.map(String::as_str),
             offline: message.is_offline(),
+            clock: self.profile.faults.clock,
+            power_on: self.power_on,
         };
         let payload = (self.wire().payload)(&message.body, &writing);
         self.calls += 1;
@@ -332,11 +388,26 @@ impl Charger {
         let action = self.action(&message.body);
         message.sent += 1;
         out.push(Output::Call { id: id.clone(), action, payload });
-        self.open = Some(OpenCall { id, message, since: now });
+        if !self.open.is_empty() {
+            out.push(Output::Report(Event::Misbehaved(Misdeed::Pipelined)));
+        }
+        self.open.push_back(OpenCall { id, message, since: now });
+        if self.chance.happens(self.profile.faults.drops) {
+            let silent = self.chance.happens(SILENT_DROPS);
+            out.push(Output::Report(Event::Misbehaved(Misdeed::Dropped { silent })));
+            out.push(Output::Lose { silent });
+            self.line = Line::Closing;
+        }
+    }
+
+    /// A moment as the station's clock has it.
+    pub(super) fn shown(&self, at: Millis) -> Millis {
+        self.profile.faults.clock.shows(at, self.power_on)
     }
 
     fn take_open(&mut self, id: &str) -> Option<OpenCall> {
-        self.open.take_if(|open| open.id == id)
+        let index = self.open.iter().position(|open| open.id == id)?;
+        self.open.remove(index)
     }
 
     fn wind_down(&mut self, now: Millis) {

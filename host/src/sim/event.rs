@@ -92,9 +92,22 @@ pub enum Event {
         transaction: String,
         cost: String,
     },
+    /// The station did wrong, as its profile says.
+    Misbehaved(Misdeed),
     /// The server called, and this is how the station answered in one word.
     Commanded {
         action: String,
         answer: &'static str,
     },
+}
+
+/// What a station does that it should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Misdeed {
+    /// Lost its connection without a close frame. `silent` if the server cannot know: nothing says that it is gone.
+    Dropped { silent: bool },
+    /// Lost the answer to a message about a charge; the message is sent again.
+    Replayed,
+    /// Called while an earlier call was open.
+    Pipelined,
 }

@@ -1,5 +1,6 @@
 //! A simulated station on a real connection. The only file of the simulation that knows sockets, tasks and the clock.
 
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -26,6 +27,9 @@ const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes. The default of 128 KiB would cost a load test of thousands more memory than the server under test.
 const READ_BUFFER: usize = 4 << 10;
+
+/// Forgotten connections that one station keeps open; older ones end.
+const GHOSTS: usize = 2;
 
 /// Orders that may wait for one station.
 const ORDERS: usize = 4;
@@ -90,7 +94,8 @@ impl Station {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let clock = Clock::new();
         let charger = Charger::new(profile.clone(), clock.now());
-        let life = Life { profile, endpoint, clock, socket: None, reports };
+        let life =
+            Life { profile, endpoint, clock, socket: None, ghosts: VecDeque::new(), reports };
         Self { orders, task: tokio::spawn(life.run(charger, inbox)) }
     }
 
@@ -142,6 +147,8 @@ struct Life {
     endpoint: Endpoint,
     clock: Clock,
     socket: Option<Socket>,
+    /// Connections that this side has forgotten and the other has not.
+    ghosts: VecDeque<Socket>,
     reports: mpsc::Sender<Report>,
 }
 
@@ -190,6 +197,16 @@ impl Life {
             Output::HangUp => {
                 self.hang_up().await;
                 Some(Input::Closed { why: "the station hung up".to_owned() })
+            }
+            Output::Lose { silent } => {
+                let socket = self.socket.take();
+                if silent {
+                    self.ghosts.extend(socket);
+                }
+                while self.ghosts.len() > GHOSTS {
+                    self.ghosts.pop_front();
+                }
+                Some(Input::Closed { why: "the connection was lost".to_owned() })
             }
             Output::Call { id, action, payload } => {
                 let action = action.to_owned();

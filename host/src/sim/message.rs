@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Clock;
 use super::bay::Condition;
 use super::settings::Setting;
 use crate::domain::{IdToken, Millis};
@@ -107,6 +108,15 @@ pub(super) struct Writing<'a> {
     pub(super) transaction: Option<&'a str>,
     /// It was written while there was no connection.
     pub(super) offline: bool,
+    pub(super) clock: Clock,
+    pub(super) power_on: Millis,
+}
+
+impl Writing<'_> {
+    /// A moment as the station's clock has it.
+    pub(super) fn time(&self, at: Millis) -> String {
+        self.clock.writes(at, self.power_on)
+    }
 }
 
 /// What the server answers.

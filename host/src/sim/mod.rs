@@ -13,6 +13,7 @@ mod bay;
 mod chance;
 mod charger;
 mod charging;
+mod clock;
 mod commands;
 mod event;
 mod link;
@@ -25,8 +26,12 @@ mod v16;
 mod v201;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use chance::Chance;
+pub use chance::{BadOdds, Odds};
 pub use charger::{Charger, Input, Output};
-pub use event::{Event, Report};
+pub use clock::Clock;
+pub use event::{Event, Misdeed, Report};
 pub use link::{Endpoint, Station};
-pub use profile::{Pace, Profile};
+pub use profile::{Faults, Pace, Profile};
 pub use wire::{Protocol, UnknownProtocol};

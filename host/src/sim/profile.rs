@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::Protocol;
+use super::{Clock, Odds, Protocol};
 use crate::domain::{IdToken, StationId};
 
 /// One simulated station.
@@ -24,6 +24,7 @@ pub struct Profile {
     /// The cards that drivers show, in turn. Without cards only remote starts charge.
     pub cards: Vec<IdToken>,
     pub pace: Pace,
+    pub faults: Faults,
     /// The same seed tells the same story.
     pub seed: u64,
 }
@@ -73,5 +74,23 @@ impl Pace {
             backoff: Duration::from_millis(50),
             backoff_most: Duration::from_secs(1),
         }
+    }
+}
+
+/// What goes wrong at a station, and how often. Nothing unless it is said.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    /// Of the calls that it sends: the connection is lost before the answer, without a close frame.
+    pub drops: Odds,
+    /// Of the answers to messages about charges: the answer is lost, and the message is sent again with a new id.
+    pub replays: Odds,
+    /// Calls that it has open at once. OCPP-J allows one.
+    pub open_calls: usize,
+    pub clock: Clock,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { drops: Odds::NEVER, replays: Odds::NEVER, open_calls: 1, clock: Clock::Right }
     }
 }

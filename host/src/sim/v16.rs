@@ -58,17 +58,17 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
         }),
         Body::Heartbeat => json!({}),
         Body::Status { connector, condition, at } => json!({
-            "connectorId": connector, "errorCode": "NoError", "status": status(*condition), "timestamp": at.rfc3339(),
+            "connectorId": connector, "errorCode": "NoError", "status": status(*condition), "timestamp": writing.time(*at),
         }),
         Body::Authorize { card, .. } => json!({ "idTag": card.reveal() }),
         Body::Start { connector, card, meter_wh, at, .. } => json!({
-            "connectorId": connector, "idTag": card.reveal(), "meterStart": meter_wh, "timestamp": at.rfc3339(),
+            "connectorId": connector, "idTag": card.reveal(), "meterStart": meter_wh, "timestamp": writing.time(*at),
         }),
         Body::Meter { connector, meter_wh, power_w, asked, at, .. } => {
             let context = if *asked { "Trigger" } else { "Sample.Periodic" };
             json!({
                 "connectorId": connector, "transactionId": transaction, "meterValue": [{
-                    "timestamp": at.rfc3339(),
+                    "timestamp": writing.time(*at),
                     "sampledValue": [
                         { "value": meter_wh.to_string(), "measurand": "Energy.Active.Import.Register", "unit": "Wh", "context": context },
                         { "value": power_w.to_string(), "measurand": "Power.Active.Import", "unit": "W", "context": context },
@@ -77,7 +77,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             })
         }
         Body::Stop { card, meter_wh, why, at, .. } => json!({
-            "transactionId": transaction, "idTag": card.reveal(), "meterStop": meter_wh, "timestamp": at.rfc3339(),
+            "transactionId": transaction, "idTag": card.reveal(), "meterStop": meter_wh, "timestamp": writing.time(*at),
             "reason": reason(*why),
         }),
         // OCPP 1.6 has no command that asks for a report, so none was read.

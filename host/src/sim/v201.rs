@@ -57,7 +57,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
         }),
         Body::Heartbeat => json!({}),
         Body::Status { connector, condition, at } => json!({
-            "timestamp": at.rfc3339(), "connectorStatus": status(*condition), "evseId": connector,
+            "timestamp": writing.time(*at), "connectorStatus": status(*condition), "evseId": connector,
             "connectorId": CONNECTOR,
         }),
         Body::Authorize { card, .. } => json!({ "idToken": token(card) }),
@@ -70,7 +70,8 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             }
             event["evse"] = json!({ "id": connector, "connectorId": CONNECTOR });
             event["idToken"] = token(card);
-            event["meterValue"] = json!([reading(*at, "Transaction.Begin", *meter_wh, None)]);
+            event["meterValue"] =
+                json!([reading(&writing.time(*at), "Transaction.Begin", *meter_wh, None)]);
             event
         }
         Body::Meter { number, meter_wh, power_w, asked, at, .. } => {
@@ -81,14 +82,17 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             };
             let mut event = event("Updated", trigger, *number, *at, writing);
             event["transactionInfo"]["chargingState"] = json!("Charging");
-            event["meterValue"] = json!([reading(*at, context, *meter_wh, Some(*power_w))]);
+            event["meterValue"] =
+                json!([reading(&writing.time(*at), context, *meter_wh, Some(*power_w))]);
             event
         }
         Body::Stop { number, card, meter_wh, why, at, .. } => {
             let (trigger, reason) = ending(*why);
             let mut event = event("Ended", trigger, *number, *at, writing);
+            event["transactionInfo"]["chargingState"] = json!("Idle");
             event["transactionInfo"]["stoppedReason"] = json!(reason);
-            event["meterValue"] = json!([reading(*at, "Transaction.End", *meter_wh, None)]);
+            event["meterValue"] =
+                json!([reading(&writing.time(*at), "Transaction.End", *meter_wh, None)]);
             if *why == Ending::Local {
                 event["idToken"] = token(card);
             }
@@ -97,7 +101,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
         Body::Report { request, settings, at } => {
             let data = settings.iter().map(described).collect::<Vec<_>>();
             json!({
-                "requestId": request, "generatedAt": at.rfc3339(), "seqNo": 0, "tbc": false, "reportData": data,
+                "requestId": request, "generatedAt": writing.time(*at), "seqNo": 0, "tbc": false, "reportData": data,
             })
         }
     }
@@ -105,7 +109,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
 
 fn event(kind: &str, trigger: &str, number: u32, at: Millis, writing: &Writing<'_>) -> Value {
     let mut event = json!({
-        "eventType": kind, "timestamp": at.rfc3339(), "triggerReason": trigger, "seqNo": number,
+        "eventType": kind, "timestamp": writing.time(at), "triggerReason": trigger, "seqNo": number,
         "transactionInfo": { "transactionId": writing.transaction },
     });
     if writing.offline {
@@ -118,7 +122,7 @@ fn token(card: &IdToken) -> Value {
     json!({ "idToken": card.reveal(), "type": CARD })
 }
 
-fn reading(at: Millis, context: &str, meter_wh: u64, power_w: Option<u32>) -> Value {
+fn reading(at: &str, context: &str, meter_wh: u64, power_w: Option<u32>) -> Value {
     let sample = |measurand: &str, value: Value, unit: &str| {
         json!({
             "value": value, "measurand": measurand, "context": context, "unitOfMeasure": { "unit": unit },
@@ -126,7 +130,7 @@ fn reading(at: Millis, context: &str, meter_wh: u64, power_w: Option<u32>) -> Va
     };
     let mut samples = vec![sample("Energy.Active.Import.Register", json!(meter_wh), "Wh")];
     samples.extend(power_w.map(|power_w| sample("Power.Active.Import", json!(power_w), "W")));
-    json!({ "timestamp": at.rfc3339(), "sampledValue": samples })
+    json!({ "timestamp": at, "sampledValue": samples })
 }
 
 /// What shows: OCPP 2.0.1 tells the rest with the transaction.

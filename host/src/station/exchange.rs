@@ -5,13 +5,16 @@
 
 use std::time::{Duration, Instant};
 
+use super::display;
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place, Pseudonym,
     Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict, Versioned,
 };
-use crate::ocpp::{Answer, Cost, Dialect, ErrorCode, Fault, Request, Shown, StationTime};
+use crate::ocpp::{
+    Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request, Shown, StationTime,
+};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
@@ -65,6 +68,8 @@ pub enum Found {
     Session {
         session: Option<Box<Versioned<Session>>>,
         token: Option<Named>,
+        /// Of the station; looked up for sessions that have a price only.
+        shows_cost: bool,
     },
     /// `seen` is the digest of the event that came under this number before.
     Event {
@@ -138,6 +143,8 @@ pub(super) struct Exchange {
     stage: Stage,
     tries: u32,
     doubt: Option<&'static str>,
+    shows_cost: bool,
+    to_show: Option<CostToShow>,
 }
 
 impl Exchange {
@@ -156,6 +163,8 @@ impl Exchange {
             stage: Stage::Over,
             tries: 0,
             doubt: None,
+            shows_cost: false,
+            to_show: None,
         };
         let step = exchange.take_up();
         (exchange, step)
@@ -172,6 +181,7 @@ impl Exchange {
     /// The first step, also when everything has to be looked at again.
     fn take_up(&mut self) -> Step {
         self.tries += 1;
+        self.to_show = None;
         let look = match &self.request {
             Request::Heartbeat => return self.done(Answer::Heartbeat),
             Request::Status(status) => {
@@ -226,11 +236,16 @@ impl Exchange {
             (Request::Start(_), Found::Start { station, token, twin_revision, fresh }) => {
                 self.ask(station, Grounds::Start { token, id: fresh, twin_revision })
             }
-            (Request::Meter { place, readings, .. }, Found::Session { session, .. }) => {
+            (
+                Request::Meter { place, readings, .. },
+                Found::Session { session, shows_cost, .. },
+            ) => {
+                self.shows_cost = shows_cost;
                 let plan = self.scribe.meter(*place, session, readings);
                 self.settle(plan, Answer::Noted, None)
             }
-            (Request::Stop(stop), Found::Session { session, token }) => {
+            (Request::Stop(stop), Found::Session { session, token, shows_cost }) => {
+                self.shows_cost = shows_cost;
                 let plan = self.scribe.stop(stop, session, token);
                 self.settle(plan, Answer::Noted, None)
             }
@@ -244,6 +259,7 @@ impl Exchange {
     /// An event that came before is answered as before; one with a token that nobody was asked about is asked about.
     fn event(&mut self, station: StationRecord, ground: Ground, seen: Option<String>) -> Step {
         let Request::Event(event) = &self.request else { return self.lost_thread() };
+        self.shows_cost = station.shows_cost;
         let known = ground.session.as_ref().map(|session| &session.value);
         let decision = known.and_then(|session| session.decision.as_ref());
         let shown = ground.token.as_ref();
@@ -317,7 +333,15 @@ impl Exchange {
         if let Answer::Event { cost, .. } = &mut answer {
             *cost = final_cost(&self.request, &draft.session);
         }
+        if self.shows_cost && draft.is_priced {
+            self.to_show = display::cost(&draft.session);
+        }
         self.commit(draft.into_commit(), answer, grounds)
+    }
+
+    /// What the station is to be told beside the answer, once that is on the disk.
+    pub(super) fn take_to_show(&mut self) -> Option<CostToShow> {
+        self.to_show.take()
     }
 
     pub(super) fn priced(&mut self, said: TariffSaid, effects: Effects) -> Step {
@@ -419,14 +443,8 @@ impl Exchange {
 
 /// What the driver is told at the end; `None` while it goes on, and without a bill.
 fn final_cost(request: &Request, session: &Session) -> Option<Cost> {
-    match request {
-        Request::Event(event) if event.phase == Phase::Ended => {
-            let priced = session.bill.as_ref().filter(|priced| priced.closed)?;
-            let decimals = session.terms.as_ref()?.terms.currency.decimals();
-            Some(Cost { minor: priced.bill.total_minor, decimals })
-        }
-        _ => None,
-    }
+    let is_end = matches!(request, Request::Event(event) if event.phase == Phase::Ended);
+    is_end.then(|| display::final_cost(session)).flatten()
 }
 
 /// The part of an ask that depends on the request.

@@ -36,10 +36,15 @@ pub(super) async fn look(
                 },
             }
         }
-        Look::Session { session, token } => Found::Session {
-            session: session.map(|id| store.read(&id)).transpose()?.flatten().map(Box::new),
-            token: token.map(|token| named(store, token)).transpose()?,
-        },
+        Look::Session { session, token } => {
+            let session = session.map(|id| store.read::<Session>(&id)).transpose()?.flatten();
+            let has_price = session.as_ref().is_some_and(|session| session.value.terms.is_some());
+            Found::Session {
+                session: session.map(Box::new),
+                token: token.map(|token| named(store, token)).transpose()?,
+                shows_cost: has_price && record_of(store, station)?.value.shows_cost,
+            }
+        }
         Look::Event { transaction, number, token } => {
             let key = (station.clone(), transaction.clone(), number);
             let seen = store.read::<SeenEvent>(&key)?.map(|seen| seen.value.digest);

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
-use super::commands::{CommandId, Commands, Settled};
+use super::commands::{CommandId, Commands, Sender, Settled};
+use super::display;
 use super::exchange::{Exchange, Found, Look, Step};
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
+use super::warnings::Warnings;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
     TariffAsk, TariffSaid,
 };
 use crate::ocpp::frame::empty_object;
-use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId};
+use crate::ocpp::{BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Frame, MessageId};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -30,10 +32,6 @@ const SILENT_AFTER_HEARTBEATS: u32 = 3;
 
 /// How long the sign of life may take.
 const PONG_LIMIT: Duration = Duration::from_secs(30);
-
-/// What one station may write into the server's log: so many lines in so much time. More are counted, not written.
-const MAX_WARNINGS: u32 = 20;
-const WARNINGS_WINDOW: Duration = Duration::from_secs(60);
 
 /// The moment of an input: the time of day for records, a steady clock for deadlines.
 #[derive(Debug, Clone, Copy)]
@@ -103,30 +101,6 @@ pub struct Manners {
     pub policy_deadline: Duration,
 }
 
-/// Keeps a station from filling the log.
-#[derive(Default)]
-struct Warnings {
-    since: Option<Instant>,
-    written: u32,
-    withheld: u32,
-}
-
-impl Warnings {
-    /// `Some` if a line may be written, with the number of those withheld before it.
-    fn admit(&mut self, now: Instant) -> Option<u32> {
-        if self.since.is_none_or(|since| now.duration_since(since) >= WARNINGS_WINDOW) {
-            self.since = Some(now);
-            self.written = 0;
-        }
-        if self.written >= MAX_WARNINGS {
-            self.withheld += 1;
-            return None;
-        }
-        self.written += 1;
-        Some(std::mem::take(&mut self.withheld))
-    }
-}
-
 struct Waiting {
     /// The connection that it came by.
     generation: u64,
@@ -148,6 +122,8 @@ pub struct Machine {
     warnings: Warnings,
     /// Counts connections, so that the answer to a call never goes to a later connection.
     generation: u64,
+    /// The station has refused to be told what sessions cost, on this connection.
+    takes_no_cost: bool,
     current: Option<(u64, MessageId, Exchange)>,
     waiting: VecDeque<Waiting>,
     commands: Commands,
@@ -165,6 +141,7 @@ impl Machine {
             pinged: None,
             warnings: Warnings::default(),
             generation: 0,
+            takes_no_cost: false,
             current: None,
             waiting: VecDeque::new(),
             commands: Commands::new(salt),
@@ -230,6 +207,7 @@ impl Machine {
         let protocol = link.dialect.subprotocol.to_owned();
         self.note(now, FactBody::Connected { protocol, peer: link.peer.clone() });
         self.link = Some(link);
+        self.takes_no_cost = false;
         self.heard = Some(now.steady);
     }
 
@@ -335,7 +313,7 @@ impl Machine {
             Step::Price(ask, deadline) => self.outputs.push_back(Output::Price(ask, deadline)),
             Step::Commit(commit) => self.outputs.push_back(Output::Commit(commit)),
             Step::Done(outcome) => {
-                let Some((generation, id, exchange)) = self.current.take() else { return };
+                let Some((generation, id, mut exchange)) = self.current.take() else { return };
                 let payload = outcome.and_then(|answer| {
                     (exchange.dialect().encode)(&answer, now.wall).map_err(|error| {
                         Fault::new(ErrorCode::InternalError, format!("no answer: {error}"))
@@ -345,13 +323,44 @@ impl Machine {
                     return; // The station is gone or back on another socket; it will repeat what it must.
                 }
                 match payload {
-                    Ok(payload) => self.send(&Frame::Result { id, payload }),
+                    Ok(payload) => {
+                        self.send(&Frame::Result { id, payload });
+                        self.show(now, exchange.take_to_show());
+                    }
                     Err(fault) => {
                         self.warn(now, format!("{:?} refused: {fault}", exchange.action()));
                         self.refuse(id, &fault);
                     }
                 }
             }
+        }
+    }
+
+    /// Tells the station what its driver may read. Lost is lost: the next price comes in a minute.
+    fn show(&mut self, now: Now, cost: Option<CostToShow>) {
+        let cost = cost.filter(|_| !self.takes_no_cost);
+        let Some((cost, link)) = cost.zip(self.link.as_ref()) else { return };
+        match (link.dialect.show_cost)(&cost) {
+            Ok(None) => {}
+            Ok(Some(call)) => {
+                self.commands.tell(now.steady, cost.transaction, call);
+                self.next_command();
+            }
+            Err(error) => self.warn(now, format!("the cost cannot be told: {error}")),
+        }
+    }
+
+    /// A station that does not take what it was told is not told again until it connects anew.
+    fn told(&mut self, now: Now, action: &str, result: Result<Box<RawValue>, CommandFailure>) {
+        let refusal = match result {
+            Ok(answer) => display::refusal(answer.get()),
+            Err(CommandFailure::Refused { code, .. }) => Some(code),
+            Err(_) => None,
+        };
+        if let Some(refusal) = refusal {
+            self.takes_no_cost = true;
+            let set_up = "its record says that it shows costs, which may be wrong";
+            self.warn(now, format!("{action} with a cost was answered with {refusal:?}: {set_up}"));
         }
     }
 
@@ -407,10 +416,18 @@ impl Machine {
     }
 
     fn settle(&mut self, now: Now, settled: Settled) {
-        if let Some(outcome) = settled.outcome() {
-            self.note(now, FactBody::CommandAnswered { action: settled.action, outcome });
+        let outcome = settled.outcome();
+        let Settled { sender, action, record, result } = settled;
+        match sender {
+            Sender::House(_) => self.told(now, &action, result),
+            Sender::Caller(id) => {
+                if let Some(outcome) = outcome.filter(|_| record == Record::Station) {
+                    let (plugin, command) = (None, None);
+                    self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });
+                }
+                self.outputs.push_back(Output::Settle(id, result));
+            }
         }
-        self.outputs.push_back(Output::Settle(settled.id, settled.result));
     }
 
     fn send(&mut self, frame: &Frame) {

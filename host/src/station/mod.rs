@@ -9,6 +9,7 @@
 mod actor;
 mod commands;
 pub mod credentials;
+mod display;
 pub mod door;
 mod exchange;
 mod lookup;
@@ -19,6 +20,7 @@ mod socket;
 mod tariff;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 pub use actor::Rim;
 pub use registry::{Command, CommandFailure, Live, Registry};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::actor::{self, Actor, Letter, Rim};
@@ -34,6 +34,17 @@ pub struct Command {
     pub payload: Box<RawValue>,
     /// From now to the station's answer, waiting for its turn included.
     pub timeout: Duration,
+    /// Who writes down what came of it.
+    pub record: Record,
+}
+
+/// Who writes down what came of a command that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// The station's machine, on its own.
+    Station,
+    /// Whoever sent it, together with what follows from it.
+    Sender,
 }
 
 /// What an operator changed of a station that has to connect again for it.
@@ -168,6 +179,8 @@ pub struct Registry {
 pub(super) struct Inner {
     rim: Rim,
     stations: Mutex<Stations>,
+    /// Told after every connection that found its actor.
+    arrivals: watch::Sender<()>,
     tasks: TaskTracker,
 }
 
@@ -179,7 +192,12 @@ struct Stations {
 
 impl Registry {
     pub fn new(rim: Rim) -> Self {
-        let inner = Inner { rim, stations: Mutex::default(), tasks: TaskTracker::new() };
+        let inner = Inner {
+            rim,
+            stations: Mutex::default(),
+            arrivals: watch::Sender::new(()),
+            tasks: TaskTracker::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -197,6 +215,11 @@ impl Registry {
     pub fn all_live(&self) -> Vec<(StationId, Live)> {
         let stations = lock(&self.inner.stations);
         stations.actors.iter().map(|(id, entry)| (id.clone(), entry.live.view())).collect()
+    }
+
+    /// Marked as changed whenever a station has connected.
+    pub fn arrivals(&self) -> watch::Receiver<()> {
+        self.inner.arrivals.subscribe()
     }
 
     /// Sends a CALL and waits for what becomes of it, as long as the command says at most.
@@ -261,6 +284,7 @@ impl Registry {
         match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
                 entry.live.linked(peer, dialect, proof, now);
+                self.inner.arrivals.send_replace(());
                 Ok(())
             }
             Err(refused) => match *refused.into_inner() {

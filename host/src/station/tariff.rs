@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use crate::charging;
 use crate::domain::{
-    AuthorizeAsk, Fact, FactBody, Millis, Offer, OfferAsk, PriceAsk, Priced, Session, Stamp,
-    TariffAsk, TariffSaid,
+    AuthorizeAsk, Fact, FactBody, Millis, Offer, OfferAsk, Session, Stamp, TariffAsk, TariffSaid,
 };
-use crate::store::{Commit, Expect};
+use crate::store::{Commit, Expect, UnpricedSession};
 
 /// Between two prices of a session that runs.
 const PRICE_EVERY: Duration = Duration::from_secs(60);
@@ -34,7 +33,16 @@ impl Plan {
         expect: Expect,
         received: Millis,
     ) -> Self {
-        let draft = Draft { commit, session, expect, received, is_refused: false };
+        let was_unpriced = session.is_unpriced();
+        let draft = Draft {
+            commit,
+            session,
+            expect,
+            received,
+            was_unpriced,
+            is_refused: false,
+            is_priced: false,
+        };
         Self::Session(Box::new(draft))
     }
 }
@@ -46,8 +54,12 @@ pub(super) struct Draft {
     expect: Expect,
     /// When the call arrived.
     received: Millis,
+    /// It waits for its bill already.
+    was_unpriced: bool,
     /// The tariffs did not give what they were asked for: they are not asked again for this call.
     is_refused: bool,
+    /// This call has given the session a new price.
+    pub(super) is_priced: bool,
 }
 
 impl Draft {
@@ -58,20 +70,13 @@ impl Draft {
         if self.is_refused {
             return None;
         }
-        let Some(pinned) = &session.terms else {
+        if session.terms.is_none() {
             let permit = session.decision.as_ref()?.permit()?;
             let about = Box::new(asked?.clone());
             return Some(TariffAsk::Offer(OfferAsk { about, account: permit.account.clone() }));
-        };
-        let closed = !session.is_active();
-        self.is_price_due(closed).then(|| {
-            TariffAsk::Price(PriceAsk {
-                session: session.id,
-                pinned: pinned.clone(),
-                used: charging::intervals(session),
-                closed,
-            })
-        })
+        }
+        let is_due = self.is_price_due(!session.is_active());
+        charging::price_ask(session).filter(|_| is_due).map(TariffAsk::Price)
     }
 
     fn is_price_due(&self, closed: bool) -> bool {
@@ -89,26 +94,14 @@ impl Draft {
         match said {
             TariffSaid::Offered(offer) => self.offered(offer),
             TariffSaid::Priced(Ok((bill, version))) => {
-                let (energy, closed) = (self.session.energy(), !self.session.is_active());
-                if let Some(pinned) = self.session.terms.as_ref().filter(|_| closed) {
-                    self.fact(FactBody::SessionPriced {
-                        session: self.session.id,
-                        plugin: pinned.plugin.clone(),
-                        version: version.clone(),
-                        currency: pinned.terms.currency.clone(),
-                        bill: bill.clone(),
-                    });
-                    self.session.unpriced = None;
-                }
-                let at = self.received;
-                self.session.bill = Some(Priced { bill, version, at, energy, closed });
+                let fact = charging::priced(&mut self.session, bill, version, self.received);
+                self.facts(fact);
+                self.is_priced = true;
             }
             TariffSaid::Priced(Err(why)) => {
                 self.is_refused = true;
-                if !self.session.is_active() {
-                    self.session.unpriced = Some(why.clone());
-                    self.fact(FactBody::SessionUnpriced { session: self.session.id, why });
-                }
+                let fact = charging::unpriced(&mut self.session, why);
+                self.facts(fact);
             }
         }
     }
@@ -119,17 +112,30 @@ impl Draft {
         if pinned.is_some() || failure.is_some() {
             self.session.terms.clone_from(&pinned);
             self.session.unpriced = failure.clone().filter(|_| pinned.is_none());
-            self.fact(FactBody::TermsPinned { session: self.session.id, pinned, failure });
+            self.facts([FactBody::TermsPinned { session: self.session.id, pinned, failure }]);
         }
     }
 
-    fn fact(&mut self, body: FactBody) {
-        let station = Some(self.session.station.clone());
-        self.commit.fact(Fact { station, stamp: Stamp::here(self.received), body }, None);
+    fn facts(&mut self, bodies: impl IntoIterator<Item = FactBody>) {
+        for body in bodies {
+            let station = Some(self.session.station.clone());
+            self.commit.fact(Fact { station, stamp: Stamp::here(self.received), body }, None);
+        }
     }
 
+    /// A session without its bill is noted, in the same commit, for whoever prices it later.
     pub(super) fn into_commit(mut self) -> Commit {
-        self.commit.put(&self.session.id, &self.session, self.expect);
+        let id = self.session.id;
+        match (self.was_unpriced, self.session.is_unpriced()) {
+            (false, true) => {
+                self.commit.put(&id, &UnpricedSession {}, Expect::Any);
+            }
+            (true, false) => {
+                self.commit.delete::<UnpricedSession>(&id, Expect::Any);
+            }
+            _ => {}
+        }
+        self.commit.put(&id, &self.session, self.expect);
         self.commit
     }
 }

@@ -1,7 +1,10 @@
 //! Conversations with one station: wire in, wire out, over a real store on a memory engine. Time is a number.
 
+mod counting;
+mod display;
 mod failing_store;
 mod second_family;
+mod simulation;
 mod tariff;
 
 use std::collections::VecDeque;
@@ -13,7 +16,7 @@ use serde_json::value::RawValue;
 use super::commands::CommandId;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
-use super::registry::{Command, CommandFailure};
+use super::registry::{Command, CommandFailure, Record};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
     Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
@@ -53,8 +56,12 @@ fn verdict(verdict: Verdict) -> (Decision, Effects) {
     (Decision { verdict, decided_by: None, why, opinions: vec![] }, Effects::default())
 }
 
+fn permitted() -> (Decision, Effects) {
+    verdict(Verdict::Permit(Default::default()))
+}
+
 fn permit(_: &AuthorizeAsk) -> Option<(Decision, Effects)> {
-    Some(verdict(Verdict::Permit(Default::default())))
+    Some(permitted())
 }
 
 impl Bench {
@@ -362,7 +369,8 @@ fn an_answer_never_goes_to_a_later_connection() {
 
 fn command(action: &str, payload: &str) -> Command {
     let payload = RawValue::from_string(payload.to_owned()).unwrap();
-    Command { action: action.into(), payload, timeout: Duration::from_secs(30) }
+    let timeout = Duration::from_secs(30);
+    Command { action: action.into(), payload, timeout, record: Record::Station }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! One change of the records, as plain data: facts to append, records to put or delete, and what they rely on.
 //! Encoded by whoever makes it, so that the one thread that writes has little to do. Knows no engine.
 
-use crate::domain::{Durability, Effects, Fact, Seq};
+use crate::domain::{
+    Durability, Effects, Fact, Message, Millis, NewCommand, NewMessage, PluginName, Seq,
+};
 
+use super::committer::Post;
 use super::keys::{self, MAX_KEY, StateKey, Table};
 use super::records::{self, Record};
 use super::retention::Kept;
@@ -82,6 +85,8 @@ pub struct Commit {
     /// What plugins read.
     pub(super) reads: Vec<Read>,
     pub(super) durability: Durability,
+    /// What it adds for others to pick up.
+    pub(super) brings: Post,
     /// It gives back more room than it takes.
     makes_room: bool,
     /// About how much memory it takes.
@@ -114,7 +119,7 @@ pub(super) struct Read {
 pub(super) enum Change {
     /// A record; its new revision goes into the receipt.
     Put(Vec<u8>),
-    /// A plugin's value: nobody asks for its revision.
+    /// A value that nobody asks for the revision of.
     PutUncounted(Vec<u8>),
     Delete,
 }
@@ -132,6 +137,7 @@ impl Commit {
             writes: Vec::new(),
             reads: Vec::new(),
             durability: Durability::Soft,
+            brings: Post::default(),
             makes_room: false,
             bytes: 0,
             unstorable: None,
@@ -180,7 +186,8 @@ impl Commit {
         self
     }
 
-    /// What plugins did to their own state: what they read becomes a condition, what they wrote is put.
+    /// What plugins did and want done: what they read becomes a condition, what they wrote is put, and commands and
+    /// messages wait from then on. Those ask for the disk, because what follows from them leaves the server.
     pub fn effects(&mut self, effects: Effects) -> &mut Self {
         for read in effects.reads {
             let key = keys::key(Table::PluginState, &(read.plugin, StateKey(read.key)));
@@ -194,7 +201,39 @@ impl Commit {
             };
             self.write(Table::PluginState, key, change, Expect::Any);
         }
+        for NewCommand { plugin, station, id, command } in effects.commands {
+            self.put_uncounted(&(plugin, station, id), &command);
+            self.brings.commands += 1;
+            self.synced();
+        }
+        for NewMessage { to, id, at, message } in effects.messages {
+            self.message(&to, at, id, &message);
+        }
         self
+    }
+
+    /// Puts a message into the inbox of a plugin. `id` tells it from others of the same moment.
+    pub fn message(
+        &mut self,
+        to: &PluginName,
+        at: Millis,
+        id: String,
+        message: &Message,
+    ) -> &mut Self {
+        self.put_uncounted(&(to.clone(), at, id), message);
+        self.brings.messages += 1;
+        self.synced()
+    }
+
+    /// A record whose revision is not in the receipt.
+    fn put_uncounted<R: Record>(&mut self, key: &R::Key, record: &R) {
+        match records::encode(record) {
+            Ok(value) => {
+                let key = keys::key(R::TABLE, key);
+                self.write(R::TABLE, key, Change::PutUncounted(value), Expect::Any);
+            }
+            Err(error) => self.not_json(R::TABLE, &error),
+        }
     }
 
     /// Asks for the disk although no fact demands it: for what an operator was told is saved.

@@ -39,6 +39,28 @@ pub enum Health {
     Failed(EngineError),
 }
 
+/// How much post has reached the disk since the store was opened: for whoever takes it from there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Post {
+    /// Commands of plugins to stations.
+    pub commands: u64,
+    /// Messages to plugins.
+    pub messages: u64,
+}
+
+impl Post {
+    fn add(&mut self, more: Self) {
+        self.commands += more.commands;
+        self.messages += more.messages;
+    }
+}
+
+/// What others can follow of what reaches the disk.
+pub(super) struct Progress {
+    pub(super) durable: watch::Receiver<Seq>,
+    pub(super) post: watch::Receiver<Post>,
+}
+
 /// Where rooms hand in their commits.
 pub(super) struct Intake {
     requests: SyncSender<Request>,
@@ -89,6 +111,9 @@ pub(super) struct Committer {
     /// When the store last became unclean.
     dirty_since: Instant,
     durable: watch::Sender<Seq>,
+    /// Applied and not yet on the disk.
+    brought: Post,
+    post: watch::Sender<Post>,
     health: watch::Sender<Health>,
     group_commits: metrics::Histogram,
     written_bytes: metrics::Counter,
@@ -101,9 +126,11 @@ pub(super) fn start(
     ledger: Ledger,
     clean: OnDisk,
     health: watch::Sender<Health>,
-) -> std::io::Result<(Intake, watch::Receiver<Seq>, JoinHandle<()>)> {
+) -> std::io::Result<(Intake, Progress, JoinHandle<()>)> {
     let (requests, queue) = sync_channel(QUEUE);
-    let (durable, watched) = watch::channel(ledger.last_seq());
+    let durable = watch::Sender::new(ledger.last_seq());
+    let post = watch::Sender::new(Post::default());
+    let progress = Progress { durable: durable.subscribe(), post: post.subscribe() };
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
     let committer = Committer {
         engine,
@@ -113,6 +140,8 @@ pub(super) fn start(
         clean: Some(clean),
         dirty_since: Instant::now(),
         durable,
+        brought: Post::default(),
+        post,
         health,
         group_commits: metrics::histogram!("plugpoint_store_group_commits"),
         written_bytes: metrics::counter!("plugpoint_store_bytes_total"),
@@ -120,7 +149,7 @@ pub(super) fn start(
     };
     let thread =
         std::thread::Builder::new().name("committer".into()).spawn(move || committer.run())?;
-    Ok((Intake { requests, waiting_bytes }, watched, thread))
+    Ok((Intake { requests, waiting_bytes }, progress, thread))
 }
 
 impl Committer {
@@ -189,8 +218,11 @@ impl Committer {
             self.group_commits.record(arrivals.len() as f64);
         }
         for (commit, answer) in arrivals {
-            let durability = commit.durability;
+            let (durability, brings) = (commit.durability, commit.brings);
             let outcome = self.ledger.admit(commit, &mut group.batch, &*engine)?;
+            if outcome.is_ok() {
+                self.brought.add(brings);
+            }
             group.add(durability, outcome, answer);
         }
         self.ledger.finish(&mut group.batch);
@@ -219,6 +251,10 @@ impl Committer {
                 self.sync_seconds.record(began.elapsed().as_secs_f64());
                 let last = self.ledger.last_seq();
                 self.durable.send_if_modified(|seq| std::mem::replace(seq, last) != last);
+                let brought = std::mem::take(&mut self.brought);
+                if brought != Post::default() {
+                    self.post.send_modify(|post| post.add(brought));
+                }
                 proof
             }
         };

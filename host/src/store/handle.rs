@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::domain::{IdToken, Pseudonym, Seq, SessionId, Versioned};
 
 use super::commit::{Commit, CommitError, Receipt};
-use super::committer::{self, Health, Intake};
+use super::committer::{self, Health, Intake, Post, Progress};
 use super::engine::{Engine, EngineError, KeyRange, Order, Pair};
 use super::group;
 use super::keys::{self, Scope};
@@ -38,7 +38,7 @@ pub struct Store {
 struct Inner {
     engine: Arc<dyn Engine>,
     intake: Intake,
-    durable: watch::Receiver<Seq>,
+    progress: Progress,
     health: watch::Sender<Health>,
     /// As it was last measured.
     room: watch::Sender<Room>,
@@ -80,13 +80,13 @@ impl Store {
             witness.note(ledger.last_seq())?;
         }
         let health = watch::Sender::new(Health::Serving);
-        let (intake, durable, committer) =
+        let (intake, progress, committer) =
             committer::start(engine.clone(), ledger, clean, health.clone())
                 .map_err(OpenError::NoThread)?;
         let inner = Inner {
             engine,
             intake,
-            durable,
+            progress,
             health,
             room: watch::Sender::new(Room::Ample),
             committer: Mutex::new(Some(committer)),
@@ -129,6 +129,16 @@ impl Store {
             .collect()
     }
 
+    /// How many records `scope` has, counted up to `limit`.
+    pub fn count<R: Record>(
+        &self,
+        scope: impl Scope<R::Key>,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let range = keys::under(keys::prefix(R::TABLE, &scope));
+        Ok(self.scan(&range, Order::Ascending, limit)?.len())
+    }
+
     /// Queues the commit, in the order of the calls. The answer comes when the commit is visible, or on the disk if
     /// it holds a synced fact or asks for it. Dropping the future does not take the commit back.
     pub fn commit(
@@ -145,7 +155,12 @@ impl Store {
 
     /// The durable watermark: the newest fact that is on the disk with all before it.
     pub fn durable(&self) -> watch::Receiver<Seq> {
-        self.inner.durable.clone()
+        self.inner.progress.durable.clone()
+    }
+
+    /// Changes when commands or messages of plugins have reached the disk.
+    pub fn post(&self) -> watch::Receiver<Post> {
+        self.inner.progress.post.clone()
     }
 
     /// A number that no session had and none will have, whatever crashes.
@@ -229,7 +244,7 @@ impl Inner {
             // A committer that panicked has said so in the health.
             let _ = thread.join();
         }
-        let last = *self.durable.borrow();
+        let last = *self.progress.durable.borrow();
         if let Some(witness) = &self.witness
             && let Err(error) = witness.note(last)
         {

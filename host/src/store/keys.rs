@@ -34,6 +34,13 @@ pub enum Table {
     PluginOrder = b'r',
     UnloadedPlugin = b'u',
     LastSeen = b'H',
+    /// Commands of plugins that wait for their stations.
+    Outbox = b'Q',
+    /// Messages that wait for their plugins.
+    Inbox = b'q',
+    /// What plugins could not take of their messages.
+    Unread = b'w',
+    Timer = b'W',
     SeenStart = b'I',
     SeenEvent = b'E',
     /// Facts by their number.
@@ -51,6 +58,7 @@ pub enum Table {
     RawReadings = b'b',
     Station = b'S',
     Session = b'T',
+    UnpricedSession = b'P',
     StationSession = b'X',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',

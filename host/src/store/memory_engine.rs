@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
 
@@ -63,6 +64,13 @@ impl MemoryEngine {
                 .wait_while(state, |state| state.held == 0)
                 .unwrap_or_else(PoisonError::into_inner),
         );
+    }
+
+    /// Whether a sync waits, or does so within this time.
+    pub fn holds_sync_within(&self, patience: Duration) -> bool {
+        let waited =
+            self.changed.wait_timeout_while(self.lock(), patience, |state| state.held == 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.held > 0
     }
 
     /// How many batches a crash may take away now.

@@ -32,7 +32,7 @@ mod witness;
 
 pub use archive::{ArchiveError, Progress, Step, Summary, import};
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
-pub use committer::{Health, SOFT_SYNC};
+pub use committer::{Health, Post, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
 pub use errors::{OpenError, StoreError};
 pub use handle::{Page, Store};
@@ -40,7 +40,7 @@ pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
     LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record, SeenEvent, SeenStart,
-    StationSession, StationTransaction, TokenName, UnloadedPlugin,
+    StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin, UnpricedSession, Unread,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

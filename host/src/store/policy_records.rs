@@ -1,8 +1,8 @@
 //! What policies may read, answered from the records. Knows no plugin's inside.
 
 use crate::domain::{
-    IdToken, PluginName, PolicyRecords, ReadFailed, StationId, StationRecord, TokenRecord,
-    Versioned,
+    IdToken, Message, PluginName, PolicyRecords, QueuedCommand, ReadFailed, Session, SessionId,
+    StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::commit::BYTES_VERSION;
@@ -36,6 +36,25 @@ impl PolicyRecords for Store {
 
     fn station(&self, id: &StationId) -> Result<Option<StationRecord>, ReadFailed> {
         Ok(self.read(id).map_err(told)?.map(|record| record.value))
+    }
+
+    fn session(&self, id: SessionId) -> Result<Option<Session>, ReadFailed> {
+        Ok(self.read(&id).map_err(told)?.map(|record| record.value))
+    }
+
+    fn post(&self, plugin: &PluginName, limit: usize) -> Result<usize, ReadFailed> {
+        let commands = self.count::<QueuedCommand>(plugin, limit).map_err(told)?;
+        let messages = self.count::<Message>(plugin, limit - commands).map_err(told)?;
+        Ok(commands + messages)
+    }
+
+    fn commands(
+        &self,
+        plugin: &PluginName,
+        station: &StationId,
+        limit: usize,
+    ) -> Result<usize, ReadFailed> {
+        self.count::<QueuedCommand>((plugin, station), limit).map_err(told)
     }
 }
 

@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConnectorState, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, PluginVersion,
-    Pseudonym, Seq, Session, SessionId, StationId, StationRecord, TokenRecord, Versioned,
+    ConnectorState, IdToken, Message, Millis, MilliwattHours, OrderedHook, Place, PluginName,
+    PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId, StationId, StationRecord,
+    TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -38,6 +39,7 @@ record!(ConnectorState, Connector by (StationId, Place), version 1);
 record!(Session, Session by SessionId, version 1);
 record!(StationSession, StationSession by (StationId, SessionId), version 1);
 record!(OpenSession, OpenSession by (StationId, Place, SessionId), version 1);
+record!(UnpricedSession, UnpricedSession by SessionId, version 1);
 record!(SeenStart, SeenStart by (StationId, Place, Millis, MilliwattHours, Pseudonym), version 1);
 record!(SeenEvent, SeenEvent by (StationId, String, u32), version 1);
 record!(StationTransaction, StationTransaction by (StationId, String), version 1);
@@ -47,6 +49,10 @@ record!(PluginRecord, Plugin by PluginName, version 1);
 record!(UnloadedPlugin, UnloadedPlugin by PluginName, version 1);
 record!(PluginOrder, PluginOrder by OrderedHook, version 1);
 record!(ObserverCursor, ObserverCursor by PluginName, version 1);
+record!(QueuedCommand, Outbox by (PluginName, StationId, String), version 1);
+record!(Message, Inbox by (PluginName, Millis, String), version 1);
+record!(Unread, Unread by PluginName, version 1);
+record!(Timer, Timer by (PluginName, String), version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(Counter, Counter by String, version 1);
 
@@ -59,6 +65,10 @@ pub struct StationSession {}
 pub struct OpenSession {
     pub session: SessionId,
 }
+
+/// A session that has ended on terms and waits for its bill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpricedSession {}
 
 /// A start that was taken in: a station that sends it again gets the same session. Found by what the start says,
 /// because a station gives a repeated message a new id.
@@ -121,6 +131,20 @@ pub struct ObserverCursor {
     pub skipped: u64,
     #[serde(default)]
     pub last_skipped: Option<Seq>,
+}
+
+/// The messages that a plugin failed at so often that they were skipped, ever.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    pub skipped: u64,
+}
+
+/// When a timer of a plugin is next due. Stays when the plugin is unloaded, like its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Milliseconds from one time to the next.
+    pub every_ms: u64,
+    pub next: Millis,
 }
 
 /// When a station was last heard of. Kept in memory and written now and then.

@@ -1,13 +1,23 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod crew;
 mod free_space;
+mod inbox;
+mod late_bills;
 mod observers;
+mod outbox;
+mod patience;
 mod presence;
 mod retention;
 mod rollout;
+mod timers;
 
 pub use free_space::FreeSpace;
+pub use inbox::{InboxStanding, Inboxes};
+pub use late_bills::LateBills;
 pub use observers::{Observers, Standing, Tell, observed};
+pub use outbox::{Outbox, Waiting, waiting};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
+pub use timers::Timers;

@@ -18,18 +18,21 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod inbox;
 mod observer;
 pub(crate) mod stage;
 
 use crate::bindings::imports::plugpoint::plugin::log::Level;
+use crate::sessions::Session;
 use crate::tokens::Entry;
 use crate::{
     Ask, Authorizer, Bill, Interval, Lifecycle, Millis, Purpose, Station, Tariff, Terms, Token,
     Verdict, lifecycle,
 };
 
+pub use inbox::{ended, event_from, timer};
 pub use observer::event;
-pub use stage::Stage;
+pub use stage::{Command, Stage};
 
 /// The stage's clock and the time of [`ask`] until a test says otherwise: 2026-01-01T00:00:00Z.
 pub const NEW_YEAR: Millis = 1_767_225_600_000;
@@ -63,7 +66,22 @@ impl<P: Lifecycle> Loaded<P> {
 
     /// The value that the policy keeps under `key`.
     pub fn state(&self, key: &str) -> Option<&[u8]> {
-        self.stage.state.get(key).map(Vec::as_slice)
+        self.stage.effects.state.get(key).map(Vec::as_slice)
+    }
+
+    /// The calls to stations that the policy has asked for so far.
+    pub fn commands(&self) -> &[Command] {
+        &self.stage.effects.commands
+    }
+
+    /// Topics and bodies of the events that the policy has emitted so far.
+    pub fn events(&self) -> &[(String, String)] {
+        &self.stage.effects.events
+    }
+
+    /// What the records say of a session from now on.
+    pub fn session(&mut self, session: Session) {
+        self.stage.sessions.insert(session.id.clone(), session);
     }
 
     /// What the policy has written to the log so far.
@@ -137,6 +155,27 @@ pub fn ask() -> Ask {
     }
 }
 
+/// Session `id`, which was permitted without limit and has run since [`NEW_YEAR`] at connector 1 of station `CS-1`. Change
+/// what your test is about.
+pub fn session(id: u32) -> Session {
+    Session {
+        id: id.to_string(),
+        station: "CS-1".to_owned(),
+        protocol: "ocpp1.6".to_owned(),
+        transaction: id.to_string(),
+        evse: None,
+        connector: Some(1),
+        started: NEW_YEAR,
+        ended: None,
+        energy_mwh: 0,
+        permitted: true,
+        account: None,
+        max_mwh: None,
+        max_seconds: None,
+        more: Vec::new(),
+    }
+}
+
 impl Stage {
     /// Puts a token on the operator's list.
     pub fn token(mut self, value: &str, entry: Entry) -> Self {
@@ -150,9 +189,15 @@ impl Stage {
         self
     }
 
+    /// Puts a session into the records.
+    pub fn session(mut self, session: Session) -> Self {
+        self.sessions.insert(session.id.clone(), session);
+        self
+    }
+
     /// Puts a value into the policy's state.
     pub fn with_state(mut self, key: &str, value: &[u8]) -> Self {
-        self.state.insert(key.to_owned(), value.to_owned());
+        self.effects.state.insert(key.to_owned(), value.to_owned());
         self
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::NEW_YEAR;
 use crate::bindings::imports::plugpoint::plugin::log::Level;
 use crate::clock::LocalOffset;
+use crate::sessions::Session;
 use crate::tokens::Entry;
 use crate::{HostError, Millis, Station};
 
@@ -18,11 +19,32 @@ pub struct Stage {
     pub(super) now: Millis,
     pub(super) tokens: BTreeMap<String, Entry>,
     pub(super) stations: BTreeMap<String, Station>,
-    pub(super) state: BTreeMap<String, Vec<u8>>,
+    pub(super) sessions: BTreeMap<String, Session>,
+    pub(super) effects: Effects,
     pub(super) log: Vec<(Level, String)>,
     /// By name: from when on which offset in seconds. `UTC` needs no entry.
     pub(super) zones: BTreeMap<String, BTreeMap<Millis, i32>>,
     pub(super) unavailable: bool,
+}
+
+/// What the host keeps only when a call goes well.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Effects {
+    pub(super) state: BTreeMap<String, Vec<u8>>,
+    pub(super) commands: Vec<Command>,
+    pub(super) events: Vec<(String, String)>,
+}
+
+/// A call to a station that a policy has asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// `command-1`, `command-2` and so on.
+    pub id: String,
+    pub station: String,
+    pub action: String,
+    /// JSON.
+    pub payload: String,
+    pub expires_in: Millis,
 }
 
 thread_local! {
@@ -36,31 +58,32 @@ impl Stage {
             now: NEW_YEAR,
             tokens: BTreeMap::new(),
             stations: BTreeMap::new(),
-            state: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            effects: Effects::default(),
             log: Vec::new(),
             zones: BTreeMap::new(),
             unavailable: false,
         }
     }
 
-    /// Runs a hook: its writes stay unless it fails.
+    /// Runs a hook: its effects stay unless it fails.
     pub(super) fn keeping<T>(
         &mut self,
         call: impl FnOnce() -> Result<T, String>,
     ) -> Result<T, String> {
-        let before = self.state.clone();
+        let before = self.effects.clone();
         let result = self.run(call);
         if result.is_err() {
-            self.state = before;
+            self.effects = before;
         }
         result
     }
 
-    /// Runs a function whose writes the host discards.
+    /// Runs a function whose effects the host discards.
     pub(super) fn discarding<T>(&mut self, call: impl FnOnce() -> T) -> T {
-        let before = self.state.clone();
+        let before = self.effects.clone();
         let result = self.run(call);
-        self.state = before;
+        self.effects = before;
         result
     }
 
@@ -115,22 +138,45 @@ pub(crate) fn station(id: &str) -> Result<Option<Station>, HostError> {
     records(|stage| stage.stations.get(id).cloned())
 }
 
+pub(crate) fn session(id: &str) -> Result<Option<Session>, HostError> {
+    records(|stage| stage.sessions.get(id).cloned())
+}
+
+pub(crate) fn enqueue(
+    station: &str,
+    action: &str,
+    payload: String,
+    expires_in: Millis,
+) -> Result<String, HostError> {
+    records(|stage| {
+        let commands = &mut stage.effects.commands;
+        let id = format!("command-{}", commands.len() + 1);
+        let (station, action) = (station.to_owned(), action.to_owned());
+        commands.push(Command { id: id.clone(), station, action, payload, expires_in });
+        id
+    })
+}
+
+pub(crate) fn emit(topic: &str, body: String) -> Result<(), HostError> {
+    records(|stage| stage.effects.events.push((topic.to_owned(), body)))
+}
+
 pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, HostError> {
-    records(|stage| stage.state.get(key).cloned())
+    records(|stage| stage.effects.state.get(key).cloned())
 }
 
 pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), HostError> {
-    records(|stage| stage.state.insert(key.to_owned(), value.to_owned())).map(drop)
+    records(|stage| stage.effects.state.insert(key.to_owned(), value.to_owned())).map(drop)
 }
 
 pub(crate) fn delete(key: &str) -> Result<(), HostError> {
-    records(|stage| stage.state.remove(key)).map(drop)
+    records(|stage| stage.effects.state.remove(key)).map(drop)
 }
 
 pub(crate) fn list_keys(prefix: &str, after: Option<&str>) -> Result<Vec<String>, HostError> {
     records(|stage| {
         let later = |key: &&String| after.is_none_or(|after| key.as_str() > after);
-        let ours = stage.state.keys().filter(|key| key.starts_with(prefix)).filter(later);
+        let ours = stage.effects.state.keys().filter(|key| key.starts_with(prefix)).filter(later);
         ours.take(KEYS_PER_PAGE).cloned().collect()
     })
 }

@@ -10,7 +10,13 @@ const { GOOD_CARD, BLOCKED_CARD, Orders, at, play, say } = require("./npm_evenin
 const starts = new Orders();
 const stops = new Orders();
 
+const told = new Orders();
+
 const handlers = {
+    DataTransfer: ({ vendorId, messageId, data }) => {
+        told.put({ vendor: vendorId, message: messageId, data: JSON.parse(data) });
+        return { status: "Accepted" };
+    },
     RemoteStartTransaction: (order) => {
         starts.put(order);
         return { status: "Accepted" };
@@ -50,7 +56,7 @@ async function localSession(station) {
         const meterValue = register(wh, minutes);
         await station.call("MeterValues", { connectorId: 1, transactionId, meterValue });
     }
-    say("meter values");
+    say("meter values", { shown: await told.next() });
     const stop = await station.call("StopTransaction", {
         transactionId,
         idTag: GOOD_CARD,
@@ -58,7 +64,8 @@ async function localSession(station) {
         timestamp: at(31),
         reason: "Local",
     });
-    say("stop", { status: stop.idTagInfo?.status ?? null, at: at(31) });
+    const shown = await told.next();
+    say("stop", { status: stop.idTagInfo?.status ?? null, at: at(31), shown });
 }
 
 async function remoteSession(station) {
@@ -79,7 +86,7 @@ async function remoteSession(station) {
         timestamp: at(50),
         reason: "Remote",
     });
-    say("remote stop", { transaction: stopped, at: at(50) });
+    say("remote stop", { transaction: stopped, at: at(50), shown: await told.next() });
 }
 
 async function evening(station) {

@@ -11,7 +11,13 @@ const starts = new Orders();
 const stops = new Orders();
 const evse = { id: 1, connectorId: 1 };
 
+const told = new Orders();
+
 const handlers = {
+    CostUpdated: ({ transactionId, totalCost }) => {
+        told.put({ transaction: transactionId, cost: totalCost });
+        return {};
+    },
     RequestStartTransaction: (order) => {
         starts.put(order);
         return { status: "Accepted" };
@@ -59,7 +65,7 @@ async function localSession(station) {
     for (const message of [middle, middle, late]) {
         await station.call("TransactionEvent", message);
     }
-    say("meter values");
+    say("meter values", { shown: await told.next() });
     const unplugged = { ...shown, meterValue: register(8.4, 31, "Transaction.End") };
     const stop = await send("Ended", "first", 4, 31, "StopAuthorized", { stoppedReason: "Local" }, unplugged);
     say("stop", { status: stop.idTokenInfo.status, at: at(31), cost: stop.totalCost });

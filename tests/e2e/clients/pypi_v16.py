@@ -32,6 +32,10 @@ class Station(ChargePoint):
         super().__init__(*args)
         self.remote_starts = asyncio.Queue(maxsize=4)
         self.remote_stops = asyncio.Queue(maxsize=4)
+        self.told = asyncio.Queue(maxsize=16)
+
+    async def hears(self):
+        return await asyncio.wait_for(self.told.get(), 30)
 
     @on("RemoteStartTransaction")
     async def on_remote_start(self, id_tag, connector_id=None, **_):
@@ -42,6 +46,12 @@ class Station(ChargePoint):
     async def on_remote_stop(self, transaction_id, **_):
         await self.remote_stops.put(transaction_id)
         return call_result.RemoteStopTransaction(status="Accepted")
+
+
+    @on("DataTransfer")
+    async def on_data_transfer(self, vendor_id, message_id=None, data=None, **_):
+        self.told.put_nowait({"vendor": vendor_id, "message": message_id, "data": json.loads(data)})
+        return call_result.DataTransfer(status="Accepted")
 
 
 def register(wh, minutes):
@@ -75,11 +85,11 @@ async def local_session(station):
         await station.call(
             call.MeterValues(connector_id=1, transaction_id=first, meter_value=register(wh, minutes))
         )
-    say("meter values")
+    say("meter values", shown=await station.hears())
     stop = await station.call(
         call.StopTransaction(transaction_id=first, id_tag=GOOD_CARD, meter_stop=8400, timestamp=at(31), reason="Local")
     )
-    say("stop", status=(stop.id_tag_info or {}).get("status"), at=at(31))
+    say("stop", status=(stop.id_tag_info or {}).get("status"), at=at(31), shown=await station.hears())
 
 
 async def remote_session(station):
@@ -94,7 +104,7 @@ async def remote_session(station):
     await station.call(
         call.StopTransaction(transaction_id=stopped, meter_stop=9000, timestamp=at(50), reason="Remote")
     )
-    say("remote stop", transaction=stopped, at=at(50))
+    say("remote stop", transaction=stopped, at=at(50), shown=await station.hears())
 
 
 async def main():

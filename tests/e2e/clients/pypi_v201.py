@@ -54,6 +54,7 @@ class Station(ChargePoint):
         super().__init__(*args)
         self.starts = asyncio.Queue(maxsize=4)
         self.stops = asyncio.Queue(maxsize=4)
+        self.told = asyncio.Queue(maxsize=16)
 
     @on("RequestStartTransaction")
     async def on_start(self, id_token, remote_start_id, **_):
@@ -64,6 +65,12 @@ class Station(ChargePoint):
     async def on_stop(self, transaction_id, **_):
         await self.stops.put(transaction_id)
         return call_result.RequestStopTransaction(status="Accepted")
+
+
+    @on("CostUpdated")
+    async def on_cost_updated(self, total_cost, transaction_id, **_):
+        self.told.put_nowait({"transaction": transaction_id, "cost": total_cost})
+        return call_result.CostUpdated()
 
 
 async def local_session(station):
@@ -79,7 +86,7 @@ async def local_session(station):
     middle = event("Updated", "first", 3, 20, "MeterValuePeriodic", meter_value=register(5.7, 20))
     for message in (middle, middle, late):
         await station.call(message)
-    say("meter values")
+    say("meter values", shown=await asyncio.wait_for(station.told.get(), 30))
     stop = await station.call(
         event("Ended", "first", 4, 31, "StopAuthorized", {"stopped_reason": "Local"}, id_token=token(GOOD_CARD),
               meter_value=register(8.4, 31, "Transaction.End"))

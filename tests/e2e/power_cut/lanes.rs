@@ -56,6 +56,7 @@ pub(super) async fn fill(store: Store, load: Load, lane: usize, promised: impl F
         commit.effects(Effects {
             reads: vec![StateRead { plugin: wallet(), key: key.clone(), revision: before }],
             writes: vec![StateWrite { plugin: wallet(), key, value: Some(text.into_bytes()) }],
+            ..Effects::default()
         });
         let is_soft = n.is_multiple_of(SOFT);
         if !is_soft {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plugpoint::domain::{IdToken, StationId};
-use plugpoint::sim::{Endpoint, Event, Pace, Profile, Protocol, Report, Station};
+use plugpoint::sim::{Endpoint, Event, Faults, Pace, Profile, Protocol, Report, Station};
 use tokio::sync::mpsc;
 
 /// Reports that may wait for the story to read them.
@@ -31,6 +31,7 @@ pub(crate) fn profile(id: &str, seed: u64, cards: &[&str]) -> Profile {
         power_w: 22_000,
         cards: cards.iter().map(|value| card(value)).collect(),
         pace: Pace::brisk(),
+        faults: Faults::default(),
         seed,
     }
 }

@@ -1,6 +1,7 @@
 //! The world of the stories: a server of their own, an operator's client, a station's bare socket.
 
 mod api;
+mod cli;
 mod fleet;
 mod reckoning;
 mod server;
@@ -9,6 +10,7 @@ mod socket;
 use std::path::{Path, PathBuf};
 
 pub(crate) use api::Api;
+pub(crate) use cli::{Cli, Following};
 pub(crate) use fleet::{Fleet, profile, version_of};
 pub(crate) use reckoning::{Reckoning, load_bookkeepers};
 pub(crate) use server::{Server, Start};

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::Api;
+use super::{Api, Cli};
 
 /// From `exec` to the line that says where it listens. Generous: CI has two cores and a debug build.
 const UP_WITHIN: Duration = Duration::from_secs(60);
@@ -23,6 +23,8 @@ pub(crate) struct Start {
     pub(crate) data: PathBuf,
     /// The stations' address; port 0 for any.
     pub(crate) listen: SocketAddr,
+    /// The operator's address; port 0 for any.
+    pub(crate) admin: SocketAddr,
     /// A command that runs the server, such as `strace` with its arguments.
     pub(crate) under: Vec<String>,
     pub(crate) more: Vec<String>,
@@ -32,13 +34,18 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) fn new(data: &Path) -> Self {
-        let listen = "127.0.0.1:0".parse().unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
         let (data, log) = (data.to_owned(), data.with_extension("log"));
-        Self { data, listen, under: Vec::new(), more: Vec::new(), log }
+        Self { data, listen: any, admin: any, under: Vec::new(), more: Vec::new(), log }
     }
 
     pub(crate) fn on(mut self, listen: SocketAddr) -> Self {
         self.listen = listen;
+        self
+    }
+
+    pub(crate) fn administered_on(mut self, admin: SocketAddr) -> Self {
+        self.admin = admin;
         self
     }
 
@@ -62,7 +69,8 @@ impl Start {
         let mut words = self.under.iter().cloned().chain([binary]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).arg("serve").arg("--data").arg(&self.data);
-        command.arg("--listen").arg(self.listen.to_string()).args(["--admin", "127.0.0.1:0"]);
+        command.arg("--listen").arg(self.listen.to_string());
+        command.arg("--admin").arg(self.admin.to_string());
         command.args(&self.more).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -111,6 +119,11 @@ impl Server {
 
     pub(crate) fn api(&self) -> Api {
         Api::new(self.admin, &self.data)
+    }
+
+    /// The command line, pointed at this server.
+    pub(crate) fn cli(&self) -> Cli {
+        Cli::new(self.admin, &self.data)
     }
 
     /// The station side's address for [`plugpoint::sim`].

@@ -21,7 +21,7 @@ use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
-use crate::work::{Observers, Rollout};
+use crate::work::{Inboxes, Observers, Rollout};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -47,6 +47,7 @@ impl House {
         let host = Host::start(plugins_in(data.path()), records).unwrap();
         let rollout = Rollout::new(host.clone(), store.clone(), || NOW);
         let observers = Observers::new(host.clone(), store.clone(), tell);
+        let inboxes = Inboxes::new(host.clone(), store.clone());
         let registry = Registry::new(Rim {
             store: store.clone(),
             policies: Arc::new(Policies::new(host.clone(), Defaults::default())),
@@ -62,6 +63,7 @@ impl House {
             registry,
             rollout,
             observers: observers.clone(),
+            inboxes,
             when_nobody_decides: Defaults::default().authorize,
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),

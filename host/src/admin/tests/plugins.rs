@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::House;
 use super::house::Answer;
 use crate::domain::{Effects, FactBody, PluginName, Seq, StateWrite};
-use crate::plugins::guests::{PASSES, REFUSES, authorizer, with_lifecycle};
+use crate::plugins::guests::{PASSES, REFUSES, ask, authorizer, logs, with_lifecycle};
 use crate::plugins::watchers::counter;
 use crate::store::Commit;
 
@@ -156,6 +156,47 @@ async fn the_order_of_a_hook_is_shown_set_and_given_back_to_the_manifests() {
     assert_eq!(names(&house.put(path, r#"{"order":[]}"#).await.good()), ["a", "b"]);
 }
 
+/// The lines of a plugin's journal that are kept now.
+async fn lines(house: &House, path: &str) -> Vec<Value> {
+    let text = house.request(Method::GET, path).send().await.unwrap().text().await.unwrap();
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    data.map(|data| serde_json::from_str(data.trim()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_plugins_journal_holds_its_words_and_the_servers_across_versions() {
+    let house = House::open().await;
+    house.put("/v1/plugins/cards", logs("card 04A2B3C4 is ours", "1")).await.good();
+    ask_about(&house, "04A2B3C4").await;
+    house.put("/v1/plugins/cards", with_lifecycle("unreachable", "2")).await.good();
+    ask_about(&house, "04A2B3C4").await;
+
+    let path = "/v1/plugins/cards/logs?follow=false";
+    let all = lines(&house, path).await;
+    let told: Vec<_> = all
+        .iter()
+        .map(|line| [&line["by"], &line["version"], &line["text"]].map(|it| it.as_str().unwrap()))
+        .collect();
+    assert_eq!(told[0], ["host", "1", "takes over"]);
+    assert_eq!(told[1], ["plugin", "1", "card …B3C4 is ours"], "the card is not told in full");
+    assert_eq!(told[2], ["host", "2", "takes over"]);
+    assert!(told[3][2].starts_with("trapped"), "{told:?}");
+    assert_eq!(all[3]["level"], "error");
+
+    let errors = lines(&house, &format!("{path}&level=error")).await;
+    assert_eq!(errors, all[3..]);
+    let after = all[1]["number"].as_u64().unwrap();
+    assert_eq!(lines(&house, &format!("{path}&after={after}&limit=1")).await, all[2..3]);
+    house.get(&format!("{path}&level=loud")).await.bad(400);
+    house.get("/v1/plugins/nobody/logs").await.bad(404);
+}
+
+async fn ask_about(house: &House, card: &str) {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    let cards = house.host.authorizers();
+    let _ = cards[0].authorize(&ask(card), deadline).await;
+}
+
 #[tokio::test]
 async fn a_plugin_on_record_that_does_not_run_is_shown_as_such() {
     let house = House::open().await;
@@ -208,7 +249,7 @@ async fn what_a_plugin_stored_is_paged_and_outlives_its_unloading() {
         value: Some(value(key)),
     });
     let mut commit = Commit::new();
-    commit.effects(Effects { reads: Vec::new(), writes: writes.into() });
+    commit.effects(Effects { writes: writes.into(), ..Effects::default() });
     house.store.commit(commit).await.unwrap();
 
     let page = house.get("/v1/plugins/cards/state?prefix=b/&limit=2").await.good();
@@ -231,7 +272,7 @@ async fn a_page_of_large_values_ends_early_and_says_where_to_go_on() {
         value: Some(vec![b'x'; 50_000]),
     };
     let mut commit = Commit::new();
-    commit.effects(Effects { reads: Vec::new(), writes: (0..40).map(write).collect() });
+    commit.effects(Effects { writes: (0..40).map(write).collect(), ..Effects::default() });
     house.store.commit(commit).await.unwrap();
     let mut seen = Vec::new();
     let mut path = "/v1/plugins/big/state".to_owned();

@@ -185,6 +185,7 @@ async fn a_session_shows_energy_times_card_and_who_decided() {
     assert_eq!(decision["version"], "0.1.0");
     assert_eq!(decision["account"], "ACME");
     assert_eq!(decision["opinions"][0]["took_micros"], 12);
+    assert_eq!(decision["limits"], Value::Null, "a permit without limits");
 
     let mut forget = Commit::new();
     forget.delete::<TokenName>(session.token.as_ref().unwrap(), Expect::Any).synced();
@@ -218,6 +219,14 @@ async fn sessions_are_found_by_station_and_by_whether_they_run() {
     assert_eq!(ids(&house, "&station=NOBODY").await, [0; 0]);
     let running = house.get("/v1/sessions/6").await.good();
     assert_eq!(running["energy_wh"].to_string(), "2500.5", "so far");
+
+    house.put("/v1/stations/EVEN", "{}").await.good();
+    let station = house.get("/v1/stations/EVEN").await.good();
+    let charging = station["charging"].as_array().unwrap();
+    assert_eq!(charging.len(), 1);
+    assert_eq!(charging[0]["session"], 6);
+    assert_eq!(charging[0]["decided_by"], "rfid-list");
+    assert_eq!(charging[0]["why"], "on the operator's list");
 }
 
 /// All of them, one a page: the hardest way to page.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::Timestamp;
+use crate::domain::PluginName;
+
 /// `POST /v1/stations/{id}/commands`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,4 +32,27 @@ pub struct CommandResponse {
 #[serde(rename_all = "kebab-case")]
 pub enum Answered {
     Answered,
+}
+
+/// `GET /v1/stations/{id}/commands`: what plugins want the station to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WaitingCommandsPage {
+    /// Oldest first.
+    pub commands: Vec<WaitingCommandView>,
+    /// Always `null`: few enough may wait to show them all.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WaitingCommandView {
+    /// By which the plugin knows it.
+    pub id: String,
+    pub plugin: PluginName,
+    pub action: String,
+    pub payload: Box<RawValue>,
+    pub queued: Timestamp,
+    /// Not to be sent any more from then on.
+    pub expires: Timestamp,
+    /// `null` until it is sent; then it waits for the station's answer.
+    pub sent: Option<Timestamp>,
 }

@@ -24,6 +24,15 @@ pub struct EventView {
     pub data: Value,
 }
 
+/// `GET /v1/events/{seq}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventDetails {
+    pub event: EventView,
+    /// The message that it was read from, as the station sent it; `null` for what came from no message, and once texts of
+    /// that age were deleted.
+    pub text: Option<String>,
+}
+
 /// The event is of a kind, or of a shape, that this version of the program does not know.
 #[derive(Debug, thiserror::Error)]
 #[error("an event of the kind '{kind}' that this version cannot read")]
@@ -143,6 +152,12 @@ pub enum EventBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
+        /// The plugin that asked for it; `null` when an operator did.
+        #[serde(default)]
+        plugin: Option<PluginName>,
+        /// By which name the plugin knows it.
+        #[serde(default)]
+        command: Option<String>,
     },
     PluginChanged {
         plugin: PluginName,
@@ -240,8 +255,8 @@ impl From<FactBody> for EventBody {
                 Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
-            FactBody::CommandAnswered { action, outcome } => {
-                Self::CommandAnswered { action, outcome }
+            FactBody::CommandAnswered { action, outcome, plugin, command } => {
+                Self::CommandAnswered { action, outcome, plugin, command }
             }
             FactBody::PluginChanged { plugin, change, version, digest } => {
                 Self::PluginChanged { plugin, change, version, digest }

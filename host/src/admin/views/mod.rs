@@ -6,6 +6,7 @@ mod change;
 mod command;
 mod event;
 mod plugin;
+mod plugin_log;
 mod plugin_state;
 mod problem;
 mod scalar;
@@ -17,17 +18,22 @@ use serde::{Deserialize, Serialize};
 
 pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
-pub use command::{Answered, CommandRequest, CommandResponse};
-pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
-pub use plugin::{
-    AskedView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView, PluginsPage,
-    RunningView, VersionView,
+pub use command::{
+    Answered, CommandRequest, CommandResponse, WaitingCommandView, WaitingCommandsPage,
 };
+pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use plugin::{
+    AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
+    PluginsPage, RunningView, VersionView,
+};
+pub use plugin_log::LogLineView;
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};
-pub use session::{DecisionView, OpinionView, SessionView, SessionsPage, VerdictView};
-pub use station::{ConnectorView, PasswordChange, StationChange, StationView, StationsPage};
+pub use session::{DecisionView, LimitsView, OpinionView, SessionView, SessionsPage, VerdictView};
+pub use station::{
+    ChargingView, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
+};
 pub use token::{TokenChange, TokenView, TokensPage};
 
 /// How many entries a list has when the caller does not say.

@@ -91,6 +91,9 @@ pub struct RunningView {
     /// `null` unless it observes.
     #[serde(default)]
     pub observer: Option<ObserverView>,
+    /// `null` unless it has an inbox.
+    #[serde(default)]
+    pub inbox: Option<InboxView>,
 }
 
 /// How far an observing plugin has come.
@@ -103,6 +106,20 @@ pub struct ObserverView {
     /// How many events it failed at so often that they were skipped, ever.
     pub skipped: u64,
     pub last_skipped: Option<Seq>,
+    /// Why it does not go on at the moment; `null` while it does.
+    pub trouble: Option<String>,
+}
+
+/// How the post of a plugin stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxView {
+    /// Its commands that wait for their stations, and messages that wait for it.
+    pub commands: u64,
+    pub messages: u64,
+    /// How many messages it failed at so often that they were skipped, ever.
+    pub skipped: u64,
+    /// How many events of other plugins found its inbox full, since the server was started.
+    pub missed: u64,
     /// Why it does not go on at the moment; `null` while it does.
     pub trouble: Option<String>,
 }

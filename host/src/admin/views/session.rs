@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{PricedView, TermsView, Timestamp, WattHours};
 use crate::domain::{
-    Decision, IdToken, Opinion, Place, PluginName, Pseudonym, Session, SessionId, StationId,
-    Verdict,
+    Decision, IdToken, Limits, MilliwattHours, Opinion, Permit, Place, PluginName, Pseudonym,
+    Session, SessionId, StationId, Verdict,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,12 +52,15 @@ pub struct SessionView {
     pub price: Option<PricedView>,
     /// Why there are no terms or no final bill, when something went wrong.
     pub unpriced: Option<String>,
+    /// It has ended on terms and has no final bill: the tariff is asked again now and then.
+    pub waits_for_bill: bool,
 }
 
 impl SessionView {
     /// `token` is what the session's pseudonym stands for, if that is still known.
     pub fn of(session: Session, token: Option<IdToken>) -> Self {
         let (energy, active) = (session.energy(), session.is_active());
+        let waits_for_bill = session.is_unpriced();
         let (ended, meter_stop, reason) = match session.ended {
             Some(ending) => {
                 (Some(Timestamp(ending.stamp.best())), ending.meter_stop, ending.reason)
@@ -88,6 +91,7 @@ impl SessionView {
             terms: session.terms.map(TermsView::from),
             price: price.map(|(priced, currency)| PricedView::of(priced, currency)),
             unpriced: session.unpriced,
+            waits_for_bill,
         }
     }
 }
@@ -113,6 +117,9 @@ pub struct DecisionView {
     pub account: Option<String>,
     /// Of a permit: cards of one group may stop each other's sessions.
     pub group: Option<String>,
+    /// Of a permit: how far it reaches; `null` without limits.
+    #[serde(default)]
+    pub limits: Option<LimitsView>,
     pub opinions: Vec<OpinionView>,
 }
 
@@ -129,9 +136,35 @@ pub struct OpinionView {
     pub plugin: PluginName,
     pub version: String,
     pub verdict: VerdictView,
+    /// Of a refusal, as in the decision.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// What went wrong in the plugin; the verdict is then that of the failure policy.
     pub failure: Option<String>,
     pub took_micros: u64,
+}
+
+/// The tightest limits of all that permitted it. `null` and the empty list say "no limit".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsView {
+    pub max_wh: Option<WattHours>,
+    pub max_seconds: Option<u64>,
+    /// Millionths of the session's currency.
+    pub max_cost_micros: Option<i64>,
+    /// EVSEs on which the card may charge.
+    pub evses: Vec<u32>,
+}
+
+impl LimitsView {
+    fn of(limits: Limits) -> Option<Self> {
+        if limits == Limits::default() {
+            return None;
+        }
+        let Limits { max_mwh, max_seconds, max_cost_micros, evses } = limits;
+        let mwh = |mwh| MilliwattHours(i64::try_from(mwh).unwrap_or(i64::MAX));
+        let max_wh = max_mwh.map(mwh).map(WattHours);
+        Some(Self { max_wh, max_seconds, max_cost_micros, evses })
+    }
 }
 
 impl From<&Verdict> for VerdictView {
@@ -146,8 +179,13 @@ impl From<&Verdict> for VerdictView {
 
 impl From<Opinion> for OpinionView {
     fn from(opinion: Opinion) -> Self {
+        let reason = match &opinion.verdict {
+            Verdict::Refuse(refusal) => Some(refusal.as_str().to_owned()),
+            Verdict::Pass | Verdict::Permit(_) => None,
+        };
         Self {
             verdict: VerdictView::from(&opinion.verdict),
+            reason,
             plugin: opinion.plugin,
             version: opinion.version,
             failure: opinion.failure,
@@ -165,11 +203,12 @@ impl From<Decision> for DecisionView {
             .find(|opinion| Some(&opinion.plugin) == decider)
             .map(|opinion| opinion.version.clone());
         let verdict = VerdictView::from(&decision.verdict);
-        let (reason, account, group) = match decision.verdict {
-            Verdict::Refuse(refusal) => (Some(refusal.as_str().to_owned()), None, None),
-            Verdict::Permit(permit) => (None, permit.account, permit.group),
-            Verdict::Pass => (None, None, None),
+        let (reason, permit) = match decision.verdict {
+            Verdict::Refuse(refusal) => (Some(refusal.as_str().to_owned()), Permit::default()),
+            Verdict::Permit(permit) => (None, permit),
+            Verdict::Pass => (None, Permit::default()),
         };
+        let Permit { account, group, limits, .. } = permit;
         Self {
             verdict,
             reason,
@@ -178,6 +217,7 @@ impl From<Decision> for DecisionView {
             why: decision.why,
             account,
             group,
+            limits: LimitsView::of(limits),
             opinions: decision.opinions.into_iter().map(OpinionView::from).collect(),
         }
     }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Change, Timestamp};
-use crate::domain::{ConnectorState, Place, StationId};
+use super::{Change, Timestamp, WattHours};
+use crate::domain::{ConnectorState, Place, PluginName, Session, SessionId, StationId};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StationsPage {
@@ -38,6 +38,41 @@ pub struct StationView {
     pub has_password: bool,
     pub last_seen: Option<Timestamp>,
     pub connectors: Vec<ConnectorView>,
+    /// The sessions that run there, by connector.
+    #[serde(default)]
+    pub charging: Vec<ChargingView>,
+}
+
+/// A session that runs, in short; `GET /v1/sessions/{id}` has all of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChargingView {
+    pub session: SessionId,
+    pub evse: Option<u32>,
+    pub connector: Option<u32>,
+    pub started: Timestamp,
+    /// So far.
+    pub energy_wh: WattHours,
+    /// `null` when no plugin decided and the configured default counted.
+    pub decided_by: Option<PluginName>,
+    /// What the policies said, in one sentence; `null` until a card was shown.
+    pub why: Option<String>,
+}
+
+impl ChargingView {
+    pub fn of(session: Session) -> Self {
+        let energy_wh = WattHours(session.energy());
+        let Place { evse, connector } = session.place;
+        let (decided_by, why) = match session.decision {
+            Some(decision) => (decision.decided_by, Some(decision.why)),
+            None => (None, None),
+        };
+        let started = Timestamp(session.started.best());
+        Self { session: session.id, evse, connector, started, energy_wh, decided_by, why }
+    }
+
+    pub fn place(&self) -> Place {
+        Place { evse: self.evse, connector: self.connector }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,16 +1,22 @@
-//! Who plays in the demo: stations, cards, one policy. Sets them up over the admin API, as an operator would.
+//! Who plays in the demo: stations, cards, a policy and a tariff. Sets them up over the admin API, as an operator would.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::prices::{PriceList, TARIFF};
+use crate::admin::views::{PluginLoad, PluginsPage};
 use crate::cli::client::Client;
+use crate::cli::output::Output;
 use crate::domain::{IdToken, StationId, hex};
-use crate::sim::{Pace, Profile, Protocol};
+use crate::sim::{Faults, Pace, Profile, Protocol};
 
 /// The name under which the demo's policy is loaded.
 const POLICY: &str = "rfid-list";
@@ -23,6 +29,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The card that the operator has blocked. Its driver tries again and again, at the second station.
 const BLOCKED: &str = "04D3B10C0BAD";
 
+/// What the operator needs to know to start a charge from afar.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    pub(super) station: StationId,
+    pub(super) card: IdToken,
+    pub(super) protocol: Protocol,
+}
+
 pub(super) struct Cast {
     stations: Vec<StationId>,
 }
@@ -33,23 +47,30 @@ impl Cast {
         Ok(Self { stations: stations.collect::<Result<_, _>>()? })
     }
 
-    pub(super) fn stations(&self) -> &[StationId] {
-        &self.stations
-    }
-
     /// The station that nobody walks up to: it charges when the operator says so.
-    pub(super) fn remote(&self) -> Option<(StationId, IdToken)> {
-        let card = good_card(self.stations.len())?;
-        self.stations.last().cloned().map(|station| (station, card))
+    pub(super) fn remote(&self) -> Option<Remote> {
+        let last = self.stations.len();
+        let (station, card) = (self.stations.last()?.clone(), good_card(last)?);
+        Some(Remote { station, card, protocol: self.protocol(last) })
     }
 
-    /// Stations, passwords, cards and the policy. May be said twice.
+    /// Of five stations, the last two speak the second version.
+    fn protocol(&self, n: usize) -> Protocol {
+        let second = (self.stations.len() * 2 / 5).max(1);
+        if n + second > self.stations.len() { Protocol::Ocpp201 } else { Protocol::Ocpp16 }
+    }
+
+    /// Stations, passwords, cards, the policy and the tariff. May be said twice.
     pub(super) async fn set_up(
         &self,
         client: &Client,
-        component: Option<&Path>,
+        policy: Option<&Path>,
+        tariff: Option<&Path>,
+        output: Output,
     ) -> anyhow::Result<()> {
-        load_policy(client, component).await?;
+        output.progress("loading the policy and the tariff; compiling them may take a moment");
+        load(client, POLICY, policy, json!({})).await?;
+        load(client, TARIFF, tariff, PriceList::Standard.settings()).await?;
         for (n, station) in self.stations.iter().enumerate() {
             let about = json!({ "zone": "Europe/Berlin", "currency": "EUR", "tags": ["demo"] });
             let _: Value = client.put(&["stations", station.as_str()], &about).await?;
@@ -99,7 +120,7 @@ impl Cast {
             if n.is_multiple_of(2) { ("Simulated 22", 22_000) } else { ("Simulated 11", 11_000) };
         Profile {
             id: station.clone(),
-            protocol: Protocol::Ocpp16,
+            protocol: self.protocol(n),
             password: Some(password(station)),
             vendor: "Plugpoint".to_owned(),
             model: model.to_owned(),
@@ -108,6 +129,7 @@ impl Cast {
             power_w,
             cards,
             pace: Pace::default(),
+            faults: Faults::default(),
             seed: n as u64,
         }
     }
@@ -121,25 +143,43 @@ fn password(station: &StationId) -> String {
     format!("password of {station}")
 }
 
-/// Loads the component unless this very file is at work already.
-async fn load_policy(client: &Client, component: Option<&Path>) -> anyhow::Result<()> {
-    let loaded: Value = client.get(&["plugins"], &[]).await?;
-    let loaded = loaded["plugins"].as_array().into_iter().flatten();
-    let mut loaded = loaded.filter(|plugin| plugin["name"] == POLICY);
-    let Some(file) = component else {
-        return match loaded.next() {
-            Some(_) => Ok(()),
-            None => bail!(
-                "no policy is loaded: build one with `plugpoint plugin build plugins/{POLICY} -o {POLICY}.wasm` \
-                 and pass --plugin {POLICY}.wasm"
-            ),
-        };
+/// Loads the component with these settings, unless both are at work already; without the file, only the settings.
+async fn load(
+    client: &Client,
+    name: &str,
+    file: Option<&Path>,
+    settings: Value,
+) -> anyhow::Result<()> {
+    let loaded: PluginsPage = client.get(&["plugins"], &[]).await?;
+    let loaded = loaded.plugins.into_iter().find(|plugin| plugin.name.as_str() == name);
+    let component = match file {
+        Some(file) => {
+            let read = std::fs::read(file);
+            Some(read.with_context(|| format!("cannot read {}", file.display()))?)
+        }
+        None if loaded.is_some() => None,
+        None => bail!(
+            "{name} is not loaded: build it with `plugpoint plugin build plugins/{name} -o {name}.wasm` and pass the \
+             file, as `make demo` does"
+        ),
     };
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let digest = hex(&Sha256::digest(&bytes));
-    if loaded.any(|plugin| plugin["digest"] == digest.as_str()) {
+    // This very file, at work already, need not be compiled again.
+    let is_new = |bytes: &Vec<u8>| {
+        let digest = hex(&Sha256::digest(bytes));
+        loaded.as_ref().is_none_or(|plugin| plugin.digest.to_string() != digest)
+    };
+    let component = component.filter(is_new);
+    let has_settings = loaded.as_ref().is_some_and(|plugin| {
+        serde_json::from_str::<Value>(plugin.settings.get()).is_ok_and(|now| now == settings)
+    });
+    if component.is_none() && has_settings {
         return Ok(());
     }
-    client.send(Method::PUT, &["plugins", POLICY], bytes.into(), LOAD_TIMEOUT).await?;
+    let load = PluginLoad {
+        component_base64: component.map(|bytes| STANDARD.encode(bytes)),
+        settings: Some(to_raw_value(&settings)?),
+    };
+    let body = serde_json::to_string(&load)?;
+    client.send(Method::PUT, &["plugins", name], body.into(), LOAD_TIMEOUT).await?;
     Ok(())
 }

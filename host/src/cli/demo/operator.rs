@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::cast::Cast;
+use super::cast::{Cast, Remote};
 use super::screen::Line;
 use crate::cli::client::Client;
-use crate::domain::{IdToken, StationId};
+use crate::domain::StationId;
+use crate::sim::Protocol;
 
 /// From the start's answer to the stop: half of what a driver would charge.
 const CHARGE: Duration = Duration::from_secs(4);
@@ -30,7 +31,7 @@ pub(super) struct Orders {
 
 pub(super) struct Operator {
     client: Client,
-    place: Option<(StationId, IdToken)>,
+    remote: Option<Remote>,
     begun: mpsc::Receiver<String>,
     said: mpsc::Sender<Line>,
 }
@@ -42,24 +43,25 @@ impl Operator {
         said: mpsc::Sender<Line>,
     ) -> (Self, Option<Orders>) {
         let (sender, begun) = mpsc::channel(TRANSACTIONS);
-        let place = cast.remote();
-        let orders = place.clone().map(|(station, _)| Orders { station, begun: sender });
-        (Self { client, place, begun, said }, orders)
+        let remote = cast.remote();
+        let orders =
+            remote.as_ref().map(|remote| Orders { station: remote.station.clone(), begun: sender });
+        (Self { client, remote, begun, said }, orders)
     }
 
     pub(super) async fn work(mut self) {
-        let Some((station, card)) = self.place.clone() else { return };
-        loop {
+        let Some(remote) = self.remote.clone() else { return };
+        for order in 1.. {
             tokio::time::sleep(PAUSE).await;
-            let start = json!({ "idTag": card.reveal(), "connectorId": 1 });
-            if !self.command(&station, "RemoteStartTransaction", start).await {
+            let (action, payload) = start(&remote, order);
+            if !self.command(&remote.station, action, payload).await {
                 continue;
             }
             let begun = tokio::time::timeout(PATIENCE, self.begun.recv()).await;
             let Ok(Some(transaction)) = begun else { continue };
             tokio::time::sleep(CHARGE).await;
-            let stop = json!({ "transactionId": transaction.parse::<i64>().unwrap_or(0) });
-            self.command(&station, "RemoteStopTransaction", stop).await;
+            let (action, payload) = stop(remote.protocol, &transaction);
+            self.command(&remote.station, action, payload).await;
         }
     }
 
@@ -78,5 +80,28 @@ impl Operator {
         // Nobody looks at the screen any more: the show is over.
         let _ = self.said.send(Line::Operator(format!("{action} to {station}: {said}"))).await;
         accepted
+    }
+}
+
+fn start(remote: &Remote, order: u32) -> (&'static str, Value) {
+    let card = remote.card.reveal();
+    match remote.protocol {
+        Protocol::Ocpp16 => ("RemoteStartTransaction", json!({ "idTag": card, "connectorId": 1 })),
+        Protocol::Ocpp201 => {
+            let token = json!({ "idToken": card, "type": "ISO14443" });
+            let start = json!({ "idToken": token, "evseId": 1, "remoteStartId": order });
+            ("RequestStartTransaction", start)
+        }
+    }
+}
+
+/// The transaction by its name on the wire: a number on 1.6.
+fn stop(protocol: Protocol, transaction: &str) -> (&'static str, Value) {
+    match protocol {
+        Protocol::Ocpp16 => {
+            let number = transaction.parse::<i64>().unwrap_or(0);
+            ("RemoteStopTransaction", json!({ "transactionId": number }))
+        }
+        Protocol::Ocpp201 => ("RequestStopTransaction", json!({ "transactionId": transaction })),
     }
 }

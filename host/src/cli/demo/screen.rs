@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::bills::Bills;
 use super::operator::Orders;
 use crate::admin::views::EventView;
 use crate::cli::client::Client;
@@ -15,11 +16,13 @@ use crate::cli::output::Output;
 use crate::cli::sentence;
 use crate::cli::sse::{Parser, Said};
 use crate::cli::tally::Tally;
-use crate::domain::StationId;
-use crate::sim::{Event, Report};
+use crate::sim::{Event, Profile, Report};
 
 /// Between two lines of totals.
 const TOTALS: Duration = Duration::from_secs(5);
+
+/// Kinds of events without a line: the session's other lines say what the connector does.
+const TOLD_OTHERWISE: [&str; 2] = ["connector-status", "transaction-updated"];
 
 /// Something to show.
 pub(super) enum Line {
@@ -55,6 +58,7 @@ pub(super) struct Screen {
     reports: mpsc::Receiver<Report>,
     orders: Option<Orders>,
     tally: Tally,
+    bills: Bills,
     since: Instant,
 }
 
@@ -63,12 +67,13 @@ impl Screen {
         output: Output,
         lines: mpsc::Receiver<Line>,
         reports: mpsc::Receiver<Report>,
-        stations: &[StationId],
+        profiles: &[Profile],
         orders: Option<Orders>,
     ) -> Self {
         let mut tally = Tally::default();
-        stations.iter().for_each(|station| tally.expect(station.clone()));
-        Self { output, lines, reports, orders, tally, since: Instant::now() }
+        profiles.iter().for_each(|profile| tally.expect(profile));
+        let (bills, since) = (Bills::default(), Instant::now());
+        Self { output, lines, reports, orders, tally, bills, since }
     }
 
     /// Shows what happens until `end`.
@@ -83,26 +88,37 @@ impl Screen {
             tokio::select! {
                 end = &mut end => return Ok(end),
                 Some(line) = self.lines.recv() => self.show(&line)?,
-                Some(report) = self.reports.recv() => self.note(&report),
+                Some(report) = self.reports.recv() => self.note(&report)?,
                 _ = totals.tick() => self.totals()?,
             }
         }
     }
 
-    fn show(&self, line: &Line) -> anyhow::Result<()> {
+    fn show(&mut self, line: &Line) -> anyhow::Result<()> {
         match line {
-            // The session's own lines say what the connector does.
-            Line::Event(event) if event.kind == "connector-status" => Ok(()),
-            Line::Event(event) if self.output.json => {
-                self.output.line(&serde_json::to_string(event)?)
+            Line::Event(event) if TOLD_OTHERWISE.contains(&event.kind.as_str()) => Ok(()),
+            Line::Event(event) => {
+                let terms = event.body().ok().and_then(|body| self.bills.note(&body));
+                if self.output.json {
+                    return self.output.line(&serde_json::to_string(event)?);
+                }
+                let line = sentence::line(event);
+                self.output.line(&format!("{line}{}", terms.unwrap_or_default()))
             }
-            Line::Event(event) => self.output.line(&sentence::line(event)),
-            Line::Operator(said) => self.output.say(&format!("{:21} operator     {said}", "")),
+            Line::Operator(said) => self.aside("operator", said),
         }
     }
 
-    fn note(&mut self, report: &Report) {
+    /// What the log does not say, in the column of the stations.
+    fn aside(&self, who: &str, what: &str) -> anyhow::Result<()> {
+        self.output.say(&format!("{:21} {who:<12} {what}", ""))
+    }
+
+    fn note(&mut self, report: &Report) -> anyhow::Result<()> {
         self.tally.note(report);
+        if let Event::CostShown { cost, .. } = &report.event {
+            self.aside(report.station.as_str(), &format!("shows its driver: {cost}"))?;
+        }
         if let Event::Started { transaction, .. } = &report.event
             && let Some(orders) = &self.orders
             && orders.station == report.station
@@ -110,6 +126,7 @@ impl Screen {
             // An operator who is busy finds the next one.
             let _ = orders.begun.try_send(transaction.clone());
         }
+        Ok(())
     }
 
     fn totals(&self) -> anyhow::Result<()> {
@@ -120,9 +137,15 @@ impl Screen {
 
     pub(super) fn last_totals(&self) -> anyhow::Result<()> {
         if self.output.json {
-            return self.output.line(&self.tally.json().to_string());
+            let mut totals = self.tally.json();
+            totals["bills"] = self.bills.json();
+            return self.output.line(&totals.to_string());
         }
-        self.output.line(&format!("-- in all: {} --", self.tally.sentence()))
+        self.output.line(&format!("-- in all: {} --", self.tally.sentence()))?;
+        match self.bills.sentence() {
+            Some(bills) => self.output.line(&format!("-- {bills} --")),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn without_charge(&self) -> Vec<String> {

@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Bench, Policy, permit, station, verdict};
-use crate::domain::{
-    FactBody, MilliwattHours, PluginName, PolicyRecords as _, Refusal, Session, StateRead,
-    StateWrite, Verdict,
-};
+use super::{Bench, counting, station};
+use crate::domain::{FactBody, MilliwattHours, Session};
 use crate::ocpp::{Dialect, v16, v201};
 use crate::store::{MemoryEngine, OpenSession, Order, StationSession, Store};
 
@@ -151,18 +148,17 @@ impl World {
         assert_eq!(count(|fact| matches!(fact, FactBody::TransactionStarted { .. })), 1);
         assert_eq!(count(|fact| matches!(fact, FactBody::TransactionEnded { .. })), 1);
         assert_eq!(count(|fact| matches!(fact, FactBody::OrphanStop { .. })), 0);
-        let decided =
-            count(|fact| serde_json::to_string(fact).unwrap().contains(r#""decision":{"#));
-        assert_eq!(counted(&bench.store), decided as u64, "what a policy wrote has its fact");
+        let counted = counting::counted(&bench.store);
+        assert_eq!(counted, counting::decided(&facts), "what a policy wrote has its fact");
     }
 }
 
 /// A server over this disk, unless its store cannot be opened.
 fn serve(dialect: &'static Dialect, engine: &Arc<MemoryEngine>) -> Option<Bench> {
     let store = Store::on_engine(engine.clone()).ok()?;
-    let policy = counts_what_it_is_asked(store.clone());
+    let records = store.clone();
     let mut bench = Bench::over(engine.clone(), store);
-    bench.policy = policy;
+    bench.policy = Box::new(move |_| Some(counting::decide(&records)));
     bench.link_over(dialect);
     Some(bench)
 }
@@ -170,36 +166,6 @@ fn serve(dialect: &'static Dialect, engine: &Arc<MemoryEngine>) -> Option<Bench>
 fn transaction_in(answer: &str) -> Option<String> {
     let (_, number) = answer.split_once(r#""transactionId":"#)?;
     Some(number.chars().take_while(char::is_ascii_digit).collect())
-}
-
-fn counter() -> PluginName {
-    PluginName::new("counter").unwrap()
-}
-
-/// How often the policy was asked, as it says itself.
-fn counted(store: &Store) -> u64 {
-    let value = store.state(&counter(), "asked").unwrap().value.unwrap();
-    u64::from_le_bytes(value.try_into().unwrap())
-}
-
-/// Permits, and counts in its state. What it writes belongs to the fact that it was asked about.
-fn counts_what_it_is_asked(store: Store) -> Box<Policy> {
-    Box::new(move |ask| {
-        let (plugin, key) = (counter(), "asked".to_owned());
-        let Ok(seen) = store.state(&plugin, &key) else {
-            return Some(verdict(Verdict::Refuse(Refusal::Other("cannot read".to_owned()))));
-        };
-        let before = seen.value.map_or(0, |value| u64::from_le_bytes(value.try_into().unwrap()));
-        let value = Some((before + 1).to_le_bytes().to_vec());
-        let (decision, mut effects) = permit(ask)?;
-        effects.reads.push(StateRead {
-            plugin: plugin.clone(),
-            key: key.clone(),
-            revision: seen.revision,
-        });
-        effects.writes.push(StateWrite { plugin, key, value });
-        Some((decision, effects))
-    })
 }
 
 /// Lets every operation of a session fail in turn, and counts them.

@@ -9,16 +9,17 @@ use crate::domain::{
     Bill, Currency, FactBody, Interval, Line, Micros, Offer, Permit, Pinned, PluginName, Refusal,
     Session, TariffAsk, TariffSaid, Terms, Verdict,
 };
+use crate::store::UnpricedSession;
 
 /// A tariff of so many cents a kilowatt-hour, which it writes into its terms, and what it was asked.
-struct PerKwh {
+pub(super) struct PerKwh {
     asked: Rc<RefCell<Vec<TariffAsk>>>,
     cents: Rc<RefCell<i64>>,
 }
 
 impl PerKwh {
     /// Puts it into service. A negative price makes it fail.
-    fn at(cents: i64, bench: &mut Bench) -> Self {
+    pub(super) fn at(cents: i64, bench: &mut Bench) -> Self {
         let tariff = Self { asked: Rc::default(), cents: Rc::new(RefCell::new(cents)) };
         let (asked, cents) = (tariff.asked.clone(), tariff.cents.clone());
         bench.tariff = Box::new(move |ask| {
@@ -79,12 +80,12 @@ fn answer(ask: &TariffAsk, cents: i64) -> TariffSaid {
 }
 
 /// Later than anything that the stations here report, so that their clocks are believed. Milliseconds.
-const AN_HOUR: u64 = 3_600_000;
+pub(super) const AN_HOUR: u64 = 3_600_000;
 
-const START: &str = r#"[2,"1","StartTransaction",{"connectorId":1,"idTag":"CARD1","meterStart":1000,"timestamp":"2026-01-01T10:00:00Z"}]"#;
-const STOP: &str = r#"[2,"9","StopTransaction",{"transactionId":1,"meterStop":9000,"timestamp":"2026-01-01T10:20:00Z","reason":"Local"}]"#;
+pub(super) const START: &str = r#"[2,"1","StartTransaction",{"connectorId":1,"idTag":"CARD1","meterStart":1000,"timestamp":"2026-01-01T10:00:00Z"}]"#;
+pub(super) const STOP: &str = r#"[2,"9","StopTransaction",{"transactionId":1,"meterStop":9000,"timestamp":"2026-01-01T10:20:00Z","reason":"Local"}]"#;
 
-fn meter(minute: u32, wh: u32) -> String {
+pub(super) fn meter(minute: u32, wh: u32) -> String {
     format!(
         r#"[2,"m{minute}","MeterValues",{{"connectorId":1,"transactionId":1,"meterValue":[{{"timestamp":"2026-01-01T10:{minute:02}:00Z","sampledValue":[{{"value":"{wh}"}}]}}]}}]"#
     )
@@ -178,6 +179,8 @@ fn a_stop_is_taken_in_though_it_cannot_be_priced() {
     assert!(!session.is_active() && session.terms.is_some());
     assert_eq!((total(&session), session.unpriced), (None, Some("per-kwh 2 trapped".into())));
     assert!(matches!(money(&bench).last(), Some(FactBody::SessionUnpriced { .. })));
+    let noted = bench.store.read::<UnpricedSession>(&session.id).unwrap();
+    assert!(noted.is_some(), "for whoever prices it later");
 }
 
 #[test]
@@ -208,19 +211,19 @@ fn the_running_price_follows_the_meter_once_a_minute() {
     assert_eq!(money(&bench).len(), 1, "a running price is no fact");
 }
 
-fn event(kind: &str, number: u32, more: &str) -> String {
+pub(super) fn event(kind: &str, number: u32, more: &str) -> String {
     format!(
         r#"[2,"e{number}","TransactionEvent",{{"eventType":"{kind}","timestamp":"2026-01-01T10:{number}0:00Z","triggerReason":"MeterValuePeriodic","seqNo":{number},"transactionInfo":{{"transactionId":"t-1"{more}}}]"#
     )
 }
 
-fn register(minute: u32, wh: u32, context: &str) -> String {
+pub(super) fn register(minute: u32, wh: u32, context: &str) -> String {
     format!(
         r#","meterValue":[{{"timestamp":"2026-01-01T10:{minute}:00Z","sampledValue":[{{"value":{wh},"context":"{context}"}}]}}]"#
     )
 }
 
-const CARD: &str = r#","idToken":{"idToken":"CARD1","type":"ISO14443"}"#;
+pub(super) const CARD: &str = r#","idToken":{"idToken":"CARD1","type":"ISO14443"}"#;
 
 #[test]
 fn over_2_0_1_the_driver_is_told_the_cost_at_the_end_also_when_the_end_is_repeated() {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    ConnectorState, Fact, LoggedFact, PluginName, Session, StationRecord, TokenRecord,
+    ConnectorState, Fact, LoggedFact, Message, PluginName, QueuedCommand, Session, StationRecord,
+    TokenRecord,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
@@ -18,7 +19,8 @@ use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
     self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
-    SeenEvent, SeenStart, StationSession, StationTransaction, TokenName, UnloadedPlugin,
+    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
+    UnpricedSession, Unread,
 };
 use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
@@ -101,11 +103,13 @@ struct State;
 tables! {
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
+    Inbox "inbox" => records::<Message>();
     LastSeen "last-seen" => records::<LastSeen>();
     Log "log" => Way::Facts;
     LongFact "long-fact" => Way::WithItsFact;
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
     OpenSession "open-session" => records::<OpenSession>();
+    Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();
     PluginOrder "plugin-order" => records::<PluginOrder>();
     PluginState "plugin-state" => Way::Records(&State);
@@ -119,9 +123,12 @@ tables! {
     Station "station" => records::<StationRecord>();
     StationSession "station-session" => records::<StationSession>();
     StationTransaction "station-transaction" => records::<StationTransaction>();
+    Timer "timer" => records::<Timer>();
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
+    Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
+    UnpricedSession "unpriced-session" => records::<UnpricedSession>();
 }
 
 impl<R> Port for Of<R>

@@ -93,6 +93,7 @@ async fn effects_are_refused_when_what_they_read_has_changed(ground: &Ground) {
         let effects = Effects {
             reads: vec![state_read("card", 0)],
             writes: vec![state_write("card", Some(b"draft")), state_write("card", Some(rest))],
+            ..Effects::default()
         };
         let mut commit = Commit::new();
         commit.fact(synced("spent"), None).effects(effects);
@@ -108,6 +109,7 @@ async fn effects_are_refused_when_what_they_read_has_changed(ground: &Ground) {
     again.effects(Effects {
         reads: vec![state_read("card", kept.revision), state_read("other", 0)],
         writes: vec![state_write("card", None)],
+        ..Effects::default()
     });
     let receipt = store.commit(again).await.unwrap();
     assert!(receipt.revisions.is_empty(), "only puts of the core are counted");
@@ -265,7 +267,7 @@ async fn a_plugin_finds_its_own_keys_only(ground: &Ground) {
         ["a/1", "a/2", "a/2\0x", "a/3", "b/1"].map(|key| state_write(key, Some(b"v"))).into();
     writes.push(StateWrite { plugin: other.clone(), key: "a/9".into(), value: Some(vec![]) });
     let mut commit = Commit::new();
-    commit.effects(Effects { reads: vec![], writes });
+    commit.effects(Effects { writes, ..Effects::default() });
     store.commit(commit).await.unwrap();
 
     let wallet = plugin("wallet");
@@ -281,7 +283,8 @@ async fn what_is_too_large_is_refused_with_all_that_came_with_it(ground: &Ground
     let store = ground.open();
     let mut commit = put("A", 1, Expect::Any);
     let value = vec![0; 61 * 1024];
-    commit.effects(Effects { reads: vec![], writes: vec![state_write("big", Some(&value))] });
+    commit
+        .effects(Effects { writes: vec![state_write("big", Some(&value))], ..Effects::default() });
     let refused = store.commit(commit).await.unwrap_err();
     assert!(
         matches!(

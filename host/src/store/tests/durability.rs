@@ -159,7 +159,7 @@ async fn run_until_it_fails(engine: &Arc<MemoryEngine>) -> Acknowledged {
             acknowledged.sessions.push(id.get());
         }
         let mut checked = Commit::new();
-        checked.effects(Effects { reads: vec![state_read("k", 0)], writes: vec![] }).synced();
+        checked.effects(Effects { reads: vec![state_read("k", 0)], ..Effects::default() }).synced();
         let _ = store.commit(checked).await;
     }
     store.close().await;

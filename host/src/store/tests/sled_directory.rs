@@ -80,7 +80,7 @@ async fn large_payloads_stay_in_the_log_that_is_synced() {
             let mut large = Commit::new();
             // Of the two ways in, one is cut into pieces and one stays in one piece.
             let write = state_write(&format!("{:03}", n * 7 % LARGE), Some(&state(n * 7 % LARGE)));
-            large.effects(Effects { reads: vec![], writes: vec![write] });
+            large.effects(Effects { writes: vec![write], ..Effects::default() });
             large.fact(synced("large"), Some(text(n)));
             answers.push(store.commit(large));
         }

@@ -4,9 +4,6 @@ use super::Tell;
 use crate::domain::{LoggedFact, Seq};
 use crate::plugins::{Event, ObserverSettings};
 
-/// Events of one batch at most. The contract promises it.
-pub(super) const MAX_EVENTS: usize = 64;
-
 /// Bytes of `data` in one batch at most, unless a single event has more. The contract promises it.
 const MAX_DATA: usize = 256 << 10;
 
@@ -58,6 +55,7 @@ pub(super) fn removed(after: Seq, facts: &[LoggedFact]) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{Fact, FactBody, FactKind, Millis, Stamp};
+    use crate::plugins::MAX_BATCH;
 
     /// Facts 1, 2, …: an action for each text, `None` for a fact of another kind.
     fn facts(actions: &[Option<&str>]) -> Vec<LoggedFact> {
@@ -96,7 +94,7 @@ mod tests {
         let log = facts(&[None, Some("a"), None, Some("b"), None, Some("c"), None]);
         let batch = gather(log.clone(), &actions_only(), 2, tell).unwrap();
         assert_eq!((numbers(&batch), batch.through), (vec![2, 4], Seq(5)));
-        let all = gather(log, &ObserverSettings::default(), MAX_EVENTS, tell).unwrap();
+        let all = gather(log, &ObserverSettings::default(), MAX_BATCH, tell).unwrap();
         assert_eq!((all.events.len(), all.through), (7, Seq(7)));
     }
 
@@ -113,7 +111,7 @@ mod tests {
     fn a_batch_ends_before_the_event_that_makes_it_too_long() {
         let half = "x".repeat(MAX_DATA / 2);
         let log = facts(&[Some(&half), Some(&half), Some("one more")]);
-        let batch = gather(log, &actions_only(), MAX_EVENTS, tell).unwrap();
+        let batch = gather(log, &actions_only(), MAX_BATCH, tell).unwrap();
         assert_eq!((numbers(&batch), batch.through), (vec![1, 2], Seq(2)));
     }
 
@@ -121,7 +119,7 @@ mod tests {
     fn an_event_that_is_too_long_by_itself_is_told_alone() {
         let long = "x".repeat(2 * MAX_DATA);
         let log = facts(&[Some(&long), Some("next")]);
-        let batch = gather(log, &actions_only(), MAX_EVENTS, tell).unwrap();
+        let batch = gather(log, &actions_only(), MAX_BATCH, tell).unwrap();
         assert_eq!((numbers(&batch), batch.through), (vec![1], Seq(1)));
     }
 }

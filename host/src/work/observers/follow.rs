@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::batch::{Batch, MAX_EVENTS, gather, removed};
-use super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
+use super::super::patience::{FIRST_PAUSE, LONGEST_PAUSE, Next, Patience};
+use super::batch::{Batch, gather, removed};
 use super::{Place, Tell};
-use crate::domain::{Effects, Seq, Versioned};
-use crate::plugins::{CallError, Event, Plugin};
+use crate::domain::{Effects, LineLevel, Seq, Versioned};
+use crate::plugins::{CallError, Event, MAX_BATCH, ObserverSettings, Plugin};
 use crate::store::{
     Commit, CommitError, Conflict, Expect, Health, ObserverCursor, Store, StoreError, Unstorable,
 };
@@ -29,6 +29,7 @@ pub(super) struct Follower {
     store: Store,
     tell: Tell,
     told: watch::Sender<Place>,
+    wants: ObserverSettings,
     patience: Patience,
     /// It has read from where it stood when it began.
     begun: bool,
@@ -94,7 +95,9 @@ impl Follower {
         tell: Tell,
         told: watch::Sender<Place>,
     ) -> Self {
-        Self { plugin, store, tell, told, patience: Patience::new(), begun: false }
+        let wants = plugin.observes().cloned().unwrap_or_default();
+        let patience = Patience::of(wants.batch.into());
+        Self { plugin, store, tell, told, wants, patience, begun: false }
     }
 
     /// Ends when the store does, or when the cursor is gone; else whoever started it ends it.
@@ -167,9 +170,9 @@ impl Follower {
     /// Reads where waiting for the disk holds nobody up.
     async fn read(&mut self, after: Seq) -> Result<Batch, Trouble> {
         let (store, tell, limit) = (self.store.clone(), self.tell, self.patience.limit());
-        let wants = self.plugin.observes().cloned().unwrap_or_default();
+        let wants = self.wants.clone();
         let read = move || {
-            let facts = store.facts(after, MAX_EVENTS)?;
+            let facts = store.facts(after, MAX_BATCH)?;
             let missing = removed(after, &facts);
             Ok::<_, Trouble>((missing, gather(facts, &wants, limit, tell)?))
         };
@@ -248,6 +251,8 @@ impl Follower {
                 let Some(now) = stand else { return FIRST_PAUSE };
                 let seq = tried.first;
                 error!(%plugin, %seq, error = %why, "the observer cannot bear an event, which is SKIPPED");
+                let told = format!("event {seq} is skipped, because it cannot bear it: it {why}");
+                self.plugin.keep(LineLevel::Error, told);
                 let cursor = ObserverCursor {
                     seq: tried.through,
                     skipped: now.cursor.skipped + 1,

@@ -1,25 +1,23 @@
 //! Plugins that are told what has happened: one task for each, beside everything that stations wait for. Knows neither
 //! wasm nor the shape of an event: `server` says how a fact is told.
 //!
-//! Who runs follows the table of plugins: a task starts when an observer comes into service, ends when it goes out of
-//! it, and starts anew when another version takes its place. Where an observer stands is on record ([`ObserverCursor`]),
-//! and moves in one commit with what the plugin wrote. Two tasks of one plugin, as in the moment of a swap, cannot both
-//! move it: the second finds another revision and reads again.
+//! Where an observer stands is on record ([`ObserverCursor`]), and moves in one commit with what the plugin wrote. Two
+//! tasks of one plugin, as in the moment of a swap, cannot both move it: the second finds another revision and reads
+//! again.
 
 mod batch;
 mod follow;
-mod patience;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use self::follow::Follower;
+use super::crew::Crew;
 use crate::domain::{LoggedFact, MAX_PLUGINS, PluginName, Seq};
 use crate::plugins::{Begin, Event, Host, ObserverSettings, Plugin};
 use crate::store::{All, ObserverCursor, Order, PluginRecord, Store, StoreError};
@@ -33,15 +31,7 @@ pub struct Observers {
     host: Arc<Host>,
     store: Store,
     tell: Tell,
-    running: Arc<Mutex<BTreeMap<PluginName, Running>>>,
-}
-
-/// One plugin's task. Dropping it ends the task, in the middle of a call if need be: what was not committed is told
-/// again.
-struct Running {
-    plugin: Arc<Plugin>,
-    place: watch::Receiver<Place>,
-    _task: AbortOnDropHandle<()>,
+    crew: Crew<Place>,
 }
 
 /// Where a task is.
@@ -71,26 +61,17 @@ pub struct Standing {
 
 impl Observers {
     pub fn new(host: Arc<Host>, store: Store, tell: Tell) -> Self {
-        Self { host, store, tell, running: Arc::default() }
+        Self { host, store, tell, crew: Crew::default() }
     }
 
     /// Keeps a task running for every observer in service, until told to stop.
     pub async fn keep(self, stop: CancellationToken) {
-        let mut changes = self.host.changes();
-        loop {
-            changes.mark_unchanged();
-            self.follow_the_table();
-            tokio::select! {
-                () = stop.cancelled() => break,
-                changed = changes.changed() => if changed.is_err() { break },
-            }
-        }
-        self.running().clear();
+        self.crew.keep(&self.host, Host::observers, |plugin| self.start(plugin), stop).await;
     }
 
     /// `None` when no observer of this name is in service.
     pub fn standing(&self, name: &PluginName) -> Option<Standing> {
-        let place = self.running().get(name)?.place.borrow().clone();
+        let place = self.crew.place(name)?.borrow().clone();
         let durable = *self.store.durable().borrow();
         Some(Standing {
             cursor: place.seen,
@@ -101,24 +82,10 @@ impl Observers {
         })
     }
 
-    fn follow_the_table(&self) {
-        let observers = self.host.observers();
-        let mut running = self.running();
-        running.retain(|_, running| observers.iter().any(|p| Arc::ptr_eq(p, &running.plugin)));
-        for plugin in observers.iter() {
-            running.entry(plugin.name().clone()).or_insert_with(|| self.start(plugin));
-        }
-    }
-
-    fn start(&self, plugin: &Arc<Plugin>) -> Running {
+    fn start(&self, plugin: &Arc<Plugin>) -> (watch::Receiver<Place>, JoinHandle<()>) {
         let (told, place) = watch::channel(Place::default());
         let follower = Follower::new(plugin.clone(), self.store.clone(), self.tell, told);
-        let task = AbortOnDropHandle::new(tokio::spawn(follower.run()));
-        Running { plugin: plugin.clone(), place, _task: task }
-    }
-
-    fn running(&self) -> MutexGuard<'_, BTreeMap<PluginName, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        (place, tokio::spawn(follower.run()))
     }
 }
 

@@ -96,7 +96,7 @@ impl World {
     /// A swap puts another task in the place of the one that is waited for.
     async fn reached(&self, end: Seq) {
         loop {
-            let place = self.observers.running().get(&name()).map(|task| task.place.clone());
+            let place = self.observers.crew.place(&name());
             if let Some(mut place) = place
                 && place.wait_for(|place| place.seen >= end).await.is_ok()
             {
@@ -225,7 +225,7 @@ async fn a_version_that_is_broken_loses_nothing_when_a_good_one_takes_its_place(
 async fn failing(world: &World) {
     let place = async {
         loop {
-            let place = world.observers.running().get(&name()).map(|task| task.place.clone());
+            let place = world.observers.crew.place(&name());
             match place {
                 Some(mut place) => {
                     place.wait_for(|place| place.trouble.is_some()).await.unwrap();

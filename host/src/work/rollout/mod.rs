@@ -16,10 +16,10 @@ use tokio::sync::Mutex;
 
 use super::observers::first_cursor;
 use crate::domain::{
-    Digest, Fact, FactBody, MAX_PLUGIN_SETTINGS, MAX_PLUGINS, Millis, OrderedHook, PluginChange,
-    PluginName, PluginVersion, Stamp, Versioned,
+    Digest, Fact, FactBody, LineLevel, MAX_PLUGIN_SETTINGS, MAX_PLUGINS, Millis, OrderedHook,
+    PluginChange, PluginName, PluginVersion, Speaker, Stamp, Versioned,
 };
-use crate::plugins::{Host, LoadError, PluginStatus, Prepared};
+use crate::plugins::{Host, Journal, LoadError, PluginStatus, Prepared};
 use crate::store::{
     All, Commit, CommitError, Conflict, Expect, ObserverCursor, Order, PluginRecord, Store,
     StoreError, UnloadedPlugin,
@@ -154,9 +154,12 @@ impl Rollout {
             match self.host.prepare_kept(&name, active).await {
                 Ok(prepared) => {
                     self.host.publish(prepared);
+                    self.note(&name, LineLevel::Info, &active.version, "runs, as before the start");
                     tracing::info!(plugin = %name, version = %active.version, "restored");
                 }
                 Err(error) => {
+                    let why = format!("does not run: {}", error.with_causes());
+                    self.note(&name, LineLevel::Error, &active.version, why);
                     tracing::error!(
                         plugin = %name, version = %active.version, digest = active.digest.short(),
                         cause = &error as &dyn std::error::Error,
@@ -178,6 +181,17 @@ impl Rollout {
     /// What runs.
     pub fn status(&self) -> Vec<PluginStatus> {
         self.host.status()
+    }
+
+    /// What a plugin wrote lately, and what was written about it; `None` if it was never heard of.
+    pub fn journal(&self, name: &PluginName) -> Result<Option<Arc<Journal>>, RolloutError> {
+        let on_record = self.store.read::<PluginRecord>(name)?.is_some();
+        // One that was unloaded can still be looked at.
+        Ok(if on_record { Some(self.host.journal(name)) } else { self.host.find_journal(name) })
+    }
+
+    fn note(&self, name: &PluginName, level: LineLevel, version: &str, text: impl Into<String>) {
+        self.host.journal(name).write(level, Speaker::Host, version, text);
     }
 
     async fn do_load(
@@ -257,6 +271,7 @@ impl Rollout {
         commit.fact(fact(&name, PluginChange::Unloaded, &record.active, (self.now)()), None);
         self.store.commit(commit).await?;
         self.host.retire(&name);
+        self.note(&name, LineLevel::Info, &record.active.version, "is unloaded");
         tracing::info!(plugin = %name, version = %record.active.version, "unloaded");
         self.forget_files().await;
         Ok(Outcome { change: PluginChange::Unloaded, record })
@@ -329,6 +344,8 @@ impl Rollout {
                 Ok(_) => {
                     let PluginVersion { version, digest, .. } = &record.active;
                     tracing::info!(plugin = %name, version, %digest, ?change, disabled, "takes over");
+                    let told = if disabled { "takes over, disabled" } else { "takes over" };
+                    self.note(&name, LineLevel::Info, version, told);
                     if !disabled {
                         self.host.publish(prepared);
                     }

@@ -1,7 +1,7 @@
 //! Taking a plugin out of service for a while, and back in. It stays on record, with its settings and its state.
 
 use super::{Outcome, Rollout, RolloutError, fact};
-use crate::domain::{PluginChange, PluginName, Versioned};
+use crate::domain::{LineLevel, PluginChange, PluginName, Versioned};
 use crate::store::{Commit, Expect, PluginRecord};
 
 impl Rollout {
@@ -14,6 +14,7 @@ impl Rollout {
         }
         let record = self.record_disabled(&name, current, change).await?;
         self.host.retire(&name);
+        self.note(&name, LineLevel::Warn, &record.active.version, "is disabled, and asked nothing");
         tracing::warn!(plugin = %name, version = %record.active.version, "disabled, and asked nothing");
         Ok(Outcome { change, record })
     }
@@ -29,6 +30,7 @@ impl Rollout {
         let prepared = self.prepare_kept(&name, &current.value.active, &older).await?;
         let record = self.record_disabled(&name, current, change).await?;
         self.host.publish(prepared);
+        self.note(&name, LineLevel::Info, &record.active.version, "is enabled");
         tracing::info!(plugin = %name, version = %record.active.version, "enabled");
         Ok(Outcome { change, record })
     }

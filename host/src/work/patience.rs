@@ -1,15 +1,13 @@
-//! What to do when an observer fails: wait and try again, try with fewer events, or give an event up. Pure: knows no
-//! plugin, no log and no clock.
+//! What to do when a plugin fails at what it is told: wait and try again, try with fewer things at once, or give one up.
+//! Pure: knows no plugin, no log, no inbox and no clock.
 //!
-//! One event that a plugin cannot bear is found within seconds, by halving. A plugin that can bear none at all, because
-//! it is broken, must not run through the log and skip everything: the waiting grows from skip to skip, and only a call
+//! One thing that a plugin cannot bear is found within seconds, by halving. A plugin that can bear none at all, because
+//! it is broken, must not run through everything and skip it: the waiting grows from skip to skip, and only a call
 //! that goes well shortens it.
 
 use std::time::Duration;
 
-use super::batch::MAX_EVENTS;
-
-/// How often a full batch, and at the end a single event, is tried. Sizes in between are tried once.
+/// How often a full batch, and at the end a single thing, is tried. Sizes in between are tried once.
 const ATTEMPTS: u32 = 3;
 
 /// The wait after the first failure, and the longest. Doubles in between.
@@ -18,6 +16,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Patience {
+    most: usize,
     limit: usize,
     failures: u32,
     pause: Duration,
@@ -27,39 +26,40 @@ pub(super) struct Patience {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     RetryAfter(Duration),
-    /// The one event of the batch is to be passed over.
+    /// The one thing in the batch is to be passed over.
     Skip,
 }
 
 impl Patience {
-    pub(super) const fn new() -> Self {
-        Self { limit: MAX_EVENTS, failures: 0, pause: FIRST_PAUSE }
+    /// For batches of so many things.
+    pub(super) const fn of(most: usize) -> Self {
+        Self { most, limit: most, failures: 0, pause: FIRST_PAUSE }
     }
 
-    /// How many events the next batch may have.
+    /// How many things the next batch may have.
     pub(super) const fn limit(&self) -> usize {
         self.limit
     }
 
     /// The plugin took a batch.
     pub(super) fn succeeded(&mut self) {
-        let limit = (self.limit * 2).min(MAX_EVENTS);
-        *self = Self { limit, ..Self::new() };
+        let limit = (self.limit * 2).min(self.most);
+        *self = Self { limit, ..Self::of(self.most) };
     }
 
-    /// The plugin failed at a batch of so many events.
-    pub(super) fn failed(&mut self, events: usize) -> Next {
+    /// The plugin failed at a batch of so many things.
+    pub(super) fn failed(&mut self, things: usize) -> Next {
         self.failures += 1;
         if self.failures < ATTEMPTS {
             let pause = self.pause;
             self.pause = (pause * 2).min(LONGEST_PAUSE);
             return Next::RetryAfter(pause);
         }
-        if events <= 1 {
+        if things <= 1 {
             self.failures = 0;
             return Next::Skip;
         }
-        self.limit = events / 2;
+        self.limit = things / 2;
         self.failures = if self.limit == 1 { 0 } else { ATTEMPTS - 1 };
         Next::RetryAfter(FIRST_PAUSE)
     }
@@ -69,11 +69,14 @@ impl Patience {
 mod tests {
     use super::*;
 
+    /// As observers have it.
+    const BATCH: usize = 64;
+
     /// Fails at every batch that holds the event `poison`, until that is skipped. Returns what was told, how long it
     /// took and how many calls.
     fn tell(events: u32, poison: u32) -> (Vec<u32>, Duration, u32) {
         let (mut patience, mut told, mut took, mut calls) =
-            (Patience::new(), Vec::new(), Duration::ZERO, 0);
+            (Patience::of(BATCH), Vec::new(), Duration::ZERO, 0);
         let mut at = 0;
         while at < events {
             let size = u32::try_from(patience.limit()).unwrap().min(events - at);
@@ -105,15 +108,15 @@ mod tests {
 
     #[test]
     fn a_passing_failure_costs_a_short_wait_and_no_event() {
-        let mut patience = Patience::new();
+        let mut patience = Patience::of(BATCH);
         assert_eq!(patience.failed(64), Next::RetryAfter(FIRST_PAUSE));
         patience.succeeded();
-        assert_eq!(patience, Patience::new());
+        assert_eq!(patience, Patience::of(BATCH));
     }
 
     #[test]
     fn a_plugin_that_can_bear_nothing_gives_up_ever_more_slowly() {
-        let mut patience = Patience::new();
+        let mut patience = Patience::of(BATCH);
         let mut waited = Duration::ZERO;
         let mut skipped_after = Vec::new();
         while skipped_after.len() < 20 {
