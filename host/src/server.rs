@@ -120,8 +120,6 @@ impl Server {
                 policy_deadline: config.policy_deadline,
             },
         });
-        let timers = Timers::new(host.clone(), store.clone(), wall_clock);
-        let outbox = Outbox::new(host.clone(), store.clone(), registry.clone(), wall_clock);
         let mut server = Self {
             stations: config.listen,
             admin: config.admin,
@@ -142,13 +140,24 @@ impl Server {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
-        server.tasks.push(tokio::spawn(inboxes.keep(server.stopping.clone())));
-        server.tasks.push(tokio::spawn(outbox.keep(server.stopping.clone())));
-        server.tasks.push(tokio::spawn(timers.keep(server.stopping.clone())));
+        server.keep_post(&host, inboxes);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
         server.open_door(config.accept_unknown_stations).await?;
         Ok(server)
+    }
+
+    /// Brings plugins their messages, and stations what plugins want them to do.
+    fn keep_post(&mut self, host: &Arc<Host>, inboxes: Inboxes) {
+        let store = || self.store.clone();
+        let outbox = Outbox::new(host.clone(), store(), self.registry.clone(), wall_clock);
+        let timers = Timers::new(host.clone(), store(), wall_clock);
+        let stop = || self.stopping.clone();
+        self.tasks.extend([
+            tokio::spawn(inboxes.keep(stop())),
+            tokio::spawn(outbox.keep(stop())),
+            tokio::spawn(timers.keep(stop())),
+        ]);
     }
 
     fn keep_metrics(&mut self, metrics: PrometheusHandle) {

@@ -1,8 +1,12 @@
 //! A policy with state on the native stage: what the real host promises, the stage keeps.
 
-use plugpoint_sdk::testing::{Loaded, NEW_YEAR, Stage, ask};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use plugpoint_sdk::testing::{Loaded, NEW_YEAR, Stage, ask, event_from, timer};
 use plugpoint_sdk::{
-    Ask, Authorizer, Lifecycle, NoSettings, Purpose, Token, Verdict, clock, log, state, stations,
+    Ask, Authorizer, Inbox, Lifecycle, Message, NoSettings, Outcome, Purpose, Token, Verdict,
+    clock, commands, events, log, state, stations,
 };
 
 /// Three charges a card, and never at a station that it does not know.
@@ -113,4 +117,42 @@ fn a_made_up_zone_jumps_when_the_test_says() {
     assert_eq!(told("Moon/Apollo", NEW_YEAR + 10), Ok(Verdict::refuse("3600 until None")));
     assert_eq!(told("UTC", NEW_YEAR), Ok(Verdict::refuse("0 until None")));
     assert!(told("Moon/Dark Side", NEW_YEAR).is_err());
+}
+
+#[test]
+fn a_message_that_fails_sends_nothing() {
+    /// Resets a station at each tick, and does not get far with anything else.
+    struct Restless;
+
+    impl Lifecycle for Restless {
+        type Settings = NoSettings;
+
+        fn configure(_: NoSettings) -> Result<Self, String> {
+            Ok(Self)
+        }
+    }
+
+    impl Inbox for Restless {
+        fn handle(&self, _: u64, message: &Message) -> Result<(), String> {
+            let minute = Duration::from_secs(60);
+            let id =
+                commands::enqueue("CS-1", "Reset", &BTreeMap::from([("type", "Soft")]), minute)?;
+            events::emit("reset", &id)?;
+            match message {
+                Message::Timer(_) => Ok(()),
+                other => Err(format!("what is {other:?}?")),
+            }
+        }
+    }
+
+    let mut restless = Stage::new().load::<Restless>("{}").unwrap();
+    restless.handle(&timer("tick")).unwrap();
+    assert!(restless.handle(&event_from("somebody", "topic", "")).is_err());
+    assert!(restless.end("command-1", Outcome::Expired).is_err());
+    let [command] = restless.commands() else { panic!("{:?}", restless.commands()) };
+    assert_eq!(
+        (command.action.as_str(), command.payload.as_str()),
+        ("Reset", r#"{"type":"Soft"}"#)
+    );
+    assert_eq!(restless.events(), [("reset".to_owned(), r#""command-1""#.to_owned())]);
 }

@@ -11,6 +11,7 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod demo;
 mod dialects;
 mod disk;
 mod fleet;
@@ -23,6 +24,7 @@ mod limits;
 mod observe;
 mod operate;
 mod power_cut;
+mod steering;
 mod swap;
 mod tail;
 mod tariff;

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -15,9 +16,9 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::desk::Desk;
-use super::extract::Params;
+use super::extract::{Named, Params};
 use super::problem::Problem;
-use super::views::EventView;
+use super::views::{Code, EventDetails, EventView};
 use crate::domain::{FactBody, LoggedFact, Pseudonym, Seq};
 use crate::plugins::Event as Told;
 use crate::store::{Store, TokenName};
@@ -80,6 +81,23 @@ pub(super) async fn stream(
     });
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("alive");
     Ok(Sse::new(events).keep_alive(heartbeat).into_response())
+}
+
+/// One event, with the text that it was read from.
+pub(super) async fn get(
+    State(desk): State<Arc<Desk>>,
+    Named(seq): Named<u64>,
+) -> Result<Json<EventDetails>, Problem> {
+    let event = desk.read(move |store| {
+        let facts = store.facts(Seq(seq.saturating_sub(1)), 1)?;
+        let found = facts.into_iter().find(|logged| logged.seq == Seq(seq));
+        let logged = found.ok_or_else(|| {
+            let message = format!("there is no event {seq}, or it is not kept any more");
+            Problem::new(Code::EventNotFound, message, "see GET /v1/events?after=0")
+        })?;
+        Ok(EventDetails { event: view(store, logged)?, text: store.raw(Seq(seq))? })
+    });
+    event.await.map(Json)
 }
 
 pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {

@@ -86,6 +86,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/tokens", get(tokens::list))
         .route("/tokens/{token}", get(tokens::get).put(tokens::put).delete(tokens::delete))
         .route("/events", get(events::stream))
+        .route("/events/{seq}", get(events::get))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", plugin)
         .route("/plugins/{name}/state", get(plugin_state::list))

@@ -1,10 +1,11 @@
-//! `plugpoint events tail`: the log as it grows. Knows no log but the stream.
+//! `plugpoint events …`: the log as it grows; one event with its text. Knows no log but the stream.
 
-use super::client::Reach;
+use super::client::{Client, Reach};
 use super::output::Output;
 use super::sentence;
+use super::table::visible;
 use super::tail::Tail;
-use crate::admin::views::EventView;
+use crate::admin::views::{EventDetails, EventView};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EventsArgs {
@@ -18,6 +19,11 @@ pub(super) struct EventsArgs {
 enum EventsCommand {
     /// Show events as they happen, one per line
     Tail(TailArgs),
+    /// Show one event, and the message that it was read from
+    Show {
+        /// Its place in the log
+        seq: u64,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,9 +40,22 @@ struct TailArgs {
 }
 
 pub(super) async fn run(args: EventsArgs, output: Output) -> anyhow::Result<()> {
-    let EventsCommand::Tail(tail) = args.command;
+    let client = args.reach.client()?;
+    match args.command {
+        EventsCommand::Tail(args) => tail(client, args, output).await,
+        EventsCommand::Show { seq } => {
+            let details: EventDetails = client.get(&["events", &seq.to_string()], &[]).await?;
+            output.show(&details, |details| {
+                let text = details.text.as_deref().unwrap_or("(no message is kept)");
+                format!("{}\n{}\n", sentence::line(&details.event), visible(text))
+            })
+        }
+    }
+}
+
+async fn tail(client: Client, tail: TailArgs, output: Output) -> anyhow::Result<()> {
     let tail = Tail {
-        client: args.reach.client()?,
+        client,
         output,
         path: vec!["events".to_owned()],
         query: Vec::new(),

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use serde_json::value::RawValue;
+
 use crate::admin::views::{Code, ErrorBody, ErrorView};
 
 /// Codes of failures on the way to the server.
@@ -25,6 +27,7 @@ const NEXT: &[(Code, &str)] = &[
         Code::StationTimedOut,
         "look at what it reports with `plugpoint events tail`, or repeat with a longer --timeout",
     ),
+    (Code::EventNotFound, "see `plugpoint events tail --after 0 --no-follow` for what is kept"),
     (Code::SessionNotFound, "see `plugpoint session list`"),
     (Code::TokenNotFound, "see `plugpoint token list`; `plugpoint token set CARD` makes one known"),
     (Code::PluginNotFound, "see `plugpoint plugin list`; `plugpoint plugin load FILE` loads one"),
@@ -50,6 +53,12 @@ impl Failure {
             details: None,
         };
         Self { view, usage: false }
+    }
+
+    /// The station's own words go with it.
+    pub(super) fn with_details(mut self, details: Box<RawValue>) -> Self {
+        self.view.details = Some(details);
+        self
     }
 
     /// What was typed cannot be meant.

@@ -1,5 +1,11 @@
 //! `plugpoint station …`: look at stations, set them up, call them.
 
+mod config;
+mod remote;
+mod report;
+mod tongue;
+mod variable;
+
 use std::io::{BufRead, IsTerminal, Read};
 use std::time::Duration;
 
@@ -13,7 +19,7 @@ use super::client::{Client, Reach};
 use super::failure::Failure;
 use super::output::Output;
 use super::paging::{Page, more};
-use super::table::{Table, or_nothing};
+use super::table::{Table, or_nothing, visible};
 use crate::admin::views::{
     Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
     StationsPage, WaitingCommandView, WaitingCommandsPage,
@@ -56,13 +62,84 @@ enum StationCommand {
         #[arg(long)]
         generate: bool,
     },
-    /// Send a call to a station and wait for its answer
+    /// Ask a station to begin a charge
+    Start(remote::StartArgs),
+    /// Ask a station to end a charge
+    Stop(remote::StopArgs),
+    /// Read and set what a station can be configured with
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Send any call to a station and wait for its answer
     Call(CallArgs),
     /// List what plugins want a station to do, as long as it waits for the station
     Commands {
         /// The station's id
         id: StationId,
     },
+}
+
+/// How long a station may take to answer one call.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Patience {
+    /// How long the station may take, in seconds
+    #[arg(long = "timeout", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    seconds: u64,
+}
+
+/// A station's answer to one call.
+struct Answer {
+    response: CommandResponse,
+}
+
+impl Answer {
+    fn value(&self) -> Value {
+        serde_json::from_str(self.response.response.get()).unwrap_or_default()
+    }
+
+    fn status(&self) -> Option<String> {
+        self.value()["status"].as_str().map(str::to_owned)
+    }
+
+    /// A failure with the station's own words unless it said that it will do it.
+    fn must_be_accepted(&self, next: &str) -> Result<(), Failure> {
+        let status = self.status();
+        if status.as_deref() == Some("Accepted") {
+            return Ok(());
+        }
+        let status = status.as_deref().unwrap_or("without a status");
+        let message = format!("the station answered {}", visible(status));
+        let details = self.response.response.clone();
+        Err(Failure::new("rejected-by-station", message, next).with_details(details))
+    }
+}
+
+/// Sends one call and waits for the answer.
+async fn send(
+    client: &Client,
+    id: &StationId,
+    action: &str,
+    payload: Value,
+    patience: Patience,
+) -> anyhow::Result<Answer> {
+    let payload = serde_json::value::to_raw_value(&payload)?;
+    let response = post(client, id, action, payload, patience).await?;
+    Ok(Answer { response })
+}
+
+async fn post(
+    client: &Client,
+    id: &StationId,
+    action: &str,
+    payload: Box<RawValue>,
+    Patience { seconds }: Patience,
+) -> anyhow::Result<CommandResponse> {
+    let request = CommandRequest {
+        action: action.to_owned(),
+        payload: Some(payload),
+        timeout_ms: Some(seconds * 1000),
+    };
+    let path = ["stations", id.as_str(), "commands"];
+    client.post(&path, &request, Duration::from_secs(seconds) + GRACE).await
 }
 
 #[derive(Debug, clap::Args)]
@@ -98,9 +175,8 @@ struct CallArgs {
     /// Payload, a JSON object; `-` reads it from standard input
     #[arg(default_value = "{}")]
     payload: String,
-    /// How long the station may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
-    timeout: u64,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -124,6 +200,9 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Password { id, generate } => {
             set_password(&client, &id, generate, output).await
         }
+        StationCommand::Start(args) => remote::start(&client, args, output).await,
+        StationCommand::Stop(args) => remote::stop(&client, args, output).await,
+        StationCommand::Config(command) => config::run(&client, command, output).await,
         StationCommand::Call(args) => call(&client, args, output).await,
         StationCommand::Commands { id } => {
             let path = ["stations", id.as_str(), "commands"];
@@ -204,14 +283,7 @@ async fn call(client: &Client, args: CallArgs, output: Output) -> anyhow::Result
     let payload = RawValue::from_string(payload).map_err(|error| {
         Failure::usage(format!("the payload is not JSON: {error}"), "pass one JSON object")
     })?;
-    let timeout = Duration::from_secs(args.timeout);
-    let request = CommandRequest {
-        action: args.action,
-        payload: Some(payload),
-        timeout_ms: Some(args.timeout * 1000),
-    };
-    let path = ["stations", args.id.as_str(), "commands"];
-    let answer: CommandResponse = client.post(&path, &request, timeout + GRACE).await?;
+    let answer = post(client, &args.id, &args.action, payload, args.patience).await?;
     output.show(&answer, |answer| answer.response.get().to_owned())
 }
 

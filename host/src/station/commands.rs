@@ -24,7 +24,8 @@ pub struct CommandId(pub u64);
 /// Who wants a CALL sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sender {
-    Operator(CommandId),
+    /// Somebody who waits for the answer.
+    Caller(CommandId),
     /// The house itself, about this. Nobody waits for the answer.
     House(String),
 }
@@ -84,7 +85,7 @@ impl Commands {
         command: Command,
     ) -> Result<(), Settled> {
         let deadline = now + command.timeout;
-        let pending = Pending { sender: Sender::Operator(id), command, deadline };
+        let pending = Pending { sender: Sender::Caller(id), command, deadline };
         if self.waiting.len() >= MAX_WAITING_COMMANDS {
             return Err(pending.end(Err(CommandFailure::Busy)));
         }
@@ -107,7 +108,7 @@ impl Commands {
         self.notices.push_back(Pending { sender, command, deadline: now + NOTICE_LIMIT });
     }
 
-    /// The frame to send now, if no call is open and one waits. An operator's comes first.
+    /// The frame to send now, if no call is open and one waits. The house gives way.
     pub(super) fn next_call(&mut self) -> Option<Frame> {
         if self.open.is_some() {
             return None;

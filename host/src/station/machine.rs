@@ -420,7 +420,7 @@ impl Machine {
         let Settled { sender, action, record, result } = settled;
         match sender {
             Sender::House(_) => self.told(now, &action, result),
-            Sender::Operator(id) => {
+            Sender::Caller(id) => {
                 if let Some(outcome) = outcome.filter(|_| record == Record::Station) {
                     let (plugin, command) = (None, None);
                     self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });

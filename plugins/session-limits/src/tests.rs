@@ -19,11 +19,8 @@ fn metered() -> Event {
 }
 
 fn calls(limits: &Loaded<SessionLimits>) -> Vec<(&str, &str)> {
-    let call = |command| {
-        let Command { action, payload, .. } = command;
-        (action.as_str(), payload.as_str())
-    };
-    limits.commands().iter().map(call).collect()
+    let calls = limits.commands().iter();
+    calls.map(|Command { action, payload, .. }| (action.as_str(), payload.as_str())).collect()
 }
 
 fn last(limits: &Loaded<SessionLimits>) -> String {

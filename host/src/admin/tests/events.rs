@@ -48,6 +48,26 @@ async fn next(events: &mut (impl Stream<Item = Value> + Unpin)) -> Option<Value>
 }
 
 #[tokio::test]
+async fn one_event_is_shown_with_the_text_that_the_station_sent() {
+    let house = House::open().await;
+    house.happens("CS1", sent("First")).await;
+    let text = r#"[2,"1","NotifyReport",{"seqNo":0}]"#;
+    let fact =
+        Fact { station: "CS1".parse().ok(), stamp: Stamp::here(NOW), body: sent("NotifyReport") };
+    let mut commit = Commit::new();
+    commit.fact(fact, Some(text.to_owned())).synced();
+    house.store.commit(commit).await.unwrap();
+    let shown = house.get("/v1/events/2").await.good();
+    assert_eq!((&shown["event"]["seq"], &shown["text"]), (&json!(2), &json!(text)));
+    assert_eq!(house.get("/v1/events/1").await.good()["text"], Value::Null);
+    for missing in ["0", "3"] {
+        let (code, _) = house.get(&format!("/v1/events/{missing}")).await.bad(404);
+        assert_eq!(code, "event-not-found");
+    }
+    house.get("/v1/events/first").await.bad(400);
+}
+
+#[tokio::test]
 async fn a_reader_gets_what_happens_from_then_on() {
     let house = House::open().await;
     house.happens("CS1", sent("Before")).await;

@@ -24,6 +24,15 @@ pub struct EventView {
     pub data: Value,
 }
 
+/// `GET /v1/events/{seq}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventDetails {
+    pub event: EventView,
+    /// The message that it was read from, as the station sent it; `null` for what came from no message, and once texts of
+    /// that age were deleted.
+    pub text: Option<String>,
+}
+
 /// The event is of a kind, or of a shape, that this version of the program does not know.
 #[derive(Debug, thiserror::Error)]
 #[error("an event of the kind '{kind}' that this version cannot read")]

@@ -21,7 +21,7 @@ pub use change::Change;
 pub use command::{
     Answered, CommandRequest, CommandResponse, WaitingCommandView, WaitingCommandsPage,
 };
-pub use event::{EventBody, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
     PluginsPage, RunningView, VersionView,

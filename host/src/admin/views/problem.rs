@@ -20,6 +20,7 @@ pub enum Code {
     RefusedByStation,
     UnknownAction,
     SessionNotFound,
+    EventNotFound,
     TokenNotFound,
     PluginNotFound,
     NothingToRollBack,
@@ -56,6 +57,7 @@ impl Code {
             Self::RefusedByStation => ("refused-by-station", 502),
             Self::UnknownAction => ("unknown-action", 400),
             Self::SessionNotFound => ("session-not-found", 404),
+            Self::EventNotFound => ("event-not-found", 404),
             Self::TokenNotFound => ("token-not-found", 404),
             Self::PluginNotFound => ("plugin-not-found", 404),
             Self::NothingToRollBack => ("nothing-to-roll-back", 409),
@@ -88,7 +90,7 @@ pub struct ErrorView {
     /// Only of `refused-by-station`: its description, in the station's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Only of `refused-by-station`: its details, as the station sent them.
+    /// What goes with `refused-by-station`, and with what the command line finds refused: as the station sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<RawValue>>,
 }

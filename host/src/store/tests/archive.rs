@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Effects, IdToken, PolicyRecords as _, Seq};
+use crate::domain::{
+    CommandEnd, Effects, IdToken, Message, NewCommand, NewMessage, PolicyRecords as _,
+    QueuedCommand, Seq,
+};
 use crate::store::{ArchiveError, Kept, OpenError, Summary, TokenName, import};
 
 use super::*;
@@ -49,8 +52,36 @@ async fn fill(store: &Store) {
     commit.put(&store.pseudonym(&card), &TokenName { token: card }, Expect::Any);
     let bytes = [0, 255, 10, 34];
     let writes = ["", "a/b", "ключ"].map(|key| state_write(key, Some(&bytes)));
-    commit.effects(Effects { writes: writes.into(), ..Effects::default() });
+    let (commands, messages) = (vec![command()], vec![message()]);
+    commit.effects(Effects { writes: writes.into(), commands, messages, ..Effects::default() });
     store.commit(commit).await.unwrap();
+}
+
+fn command() -> NewCommand {
+    NewCommand {
+        plugin: "caller".parse().unwrap(),
+        station: "CS-1:é".parse().unwrap(),
+        id: "1".to_owned(),
+        command: QueuedCommand {
+            action: "DataTransfer".to_owned(),
+            payload: r#"{"data":1.50}"#.to_owned(),
+            queued: Millis(5),
+            expires: Millis(6),
+            sent: None,
+        },
+    }
+}
+
+fn message() -> NewMessage {
+    let payload = Some(r#"{"status":"Accepted"}"#.to_owned());
+    let message = Message::CommandEnded {
+        id: "0".to_owned(),
+        station: "CS-1:é".parse().unwrap(),
+        action: "Reset".to_owned(),
+        end: CommandEnd::Answered(payload),
+    };
+    let to = "caller".parse().unwrap();
+    NewMessage { to, id: "0".to_owned(), at: Millis(5), message }
 }
 
 #[tokio::test]
