@@ -49,7 +49,8 @@ async fn the_demo_charges_on_two_versions_and_bills_each_session_by_its_own_term
     let mut kept = 0;
     for (n, line) in lines.iter().enumerate().filter(|(_, line)| line["kind"] == "terms-pinned") {
         let (session, terms) = (&line["data"]["session"], &line["data"]["terms"]["id"]);
-        assert_eq!(terms, if n < swapped { "standard" } else { "happy-hour" }, "{line}");
+        // A start in the moment of the swap may still get the old list.
+        assert!(n > swapped || terms == "standard", "{line}");
         let is_its_bill =
             |line: &&Value| line["kind"] == "session-priced" && line["data"]["session"] == *session;
         let bill = lines.iter().position(|line| is_its_bill(&line));
@@ -58,6 +59,7 @@ async fn the_demo_charges_on_two_versions_and_bills_each_session_by_its_own_term
         assert_eq!(has_fee, terms == "standard", "{}", lines[bill]);
         kept += usize::from(n < swapped && swapped < bill);
     }
+    assert!(totals["bills"]["happy-hour"]["sessions"].as_u64() > Some(0), "{totals}");
     assert!(kept > 0, "nobody charged during the swap: the story tells nothing");
 }
 
