@@ -144,7 +144,8 @@ pub(super) struct Exchange {
     tries: u32,
     doubt: Option<&'static str>,
     shows_cost: bool,
-    to_show: Option<CostToShow>,
+    /// Boxed: few stations have any.
+    to_show: Option<Box<CostToShow>>,
 }
 
 impl Exchange {
@@ -334,13 +335,13 @@ impl Exchange {
             *cost = final_cost(&self.request, &draft.session);
         }
         if self.shows_cost && draft.is_priced {
-            self.to_show = display::cost(&draft.session);
+            self.to_show = display::cost(&draft.session).map(Box::new);
         }
         self.commit(draft.into_commit(), answer, grounds)
     }
 
     /// What the station is to be told beside the answer, once that is on the disk.
-    pub(super) fn take_to_show(&mut self) -> Option<CostToShow> {
+    pub(super) fn take_to_show(&mut self) -> Option<Box<CostToShow>> {
         self.to_show.take()
     }
 

@@ -337,7 +337,7 @@ impl Machine {
     }
 
     /// Tells the station what its driver may read. Lost is lost: the next price comes in a minute.
-    fn show(&mut self, now: Now, cost: Option<CostToShow>) {
+    fn show(&mut self, now: Now, cost: Option<Box<CostToShow>>) {
         let cost = cost.filter(|_| !self.takes_no_cost);
         let Some((cost, link)) = cost.zip(self.link.as_ref()) else { return };
         match (link.dialect.show_cost)(&cost) {
