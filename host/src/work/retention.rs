@@ -111,6 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_round_forgets_each_kind_at_its_own_age_and_nothing_that_is_still_to_be_read() {
         let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+        // Each on its own: texts that were committed together also go together.
         for day in 0..10 {
             let stamp = Stamp::here(Millis(0) + DAY * day);
             let body = FactBody::Other { action: "DataTransfer".into() };
