@@ -111,14 +111,14 @@ mod tests {
     #[tokio::test]
     async fn a_round_forgets_each_kind_at_its_own_age_and_nothing_that_is_still_to_be_read() {
         let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
-        let mut commit = Commit::new();
         for day in 0..10 {
             let stamp = Stamp::here(Millis(0) + DAY * day);
             let body = FactBody::Other { action: "DataTransfer".into() };
-            commit.fact(Fact { station: None, stamp, body }, Some("text".into()));
+            // One commit each: the texts of one batch are forgotten together.
+            let mut commit = Commit::new();
+            commit.fact(Fact { station: None, stamp, body }, Some("text".into())).synced();
+            store.commit(commit).await.unwrap();
         }
-        commit.synced();
-        store.commit(commit).await.unwrap();
         let ages = Ages { raw: DAY * 2, meter_values: DAY * 3, log: DAY * 5 };
         let now = || Millis(0) + DAY * 10;
         let kept = || {
