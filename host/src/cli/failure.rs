@@ -38,7 +38,8 @@ const NEXT: &[(Code, &str)] = &[
 #[derive(Debug, thiserror::Error)]
 #[error("{}", view.message)]
 pub(super) struct Failure {
-    view: ErrorView,
+    /// In a box, because most functions of the command line return one or nothing.
+    view: Box<ErrorView>,
     usage: bool,
 }
 
@@ -52,7 +53,7 @@ impl Failure {
             description: None,
             details: None,
         };
-        Self { view, usage: false }
+        Self { view: Box::new(view), usage: false }
     }
 
     /// The station's own words go with it.
@@ -71,7 +72,7 @@ impl Failure {
         if let Some((_, next)) = NEXT.iter().find(|(code, _)| code.as_str() == view.code) {
             (*next).clone_into(&mut view.next);
         }
-        Self { view, usage: false }
+        Self { view: Box::new(view), usage: false }
     }
 
     /// Whether the same request may well succeed in a moment: the server is away, starting, stopping or busy.
@@ -91,8 +92,8 @@ pub(super) fn report(error: &anyhow::Error, json: bool, mut to: impl io::Write) 
     }
     let failure = error.downcast_ref::<Failure>();
     let view = match failure {
-        Some(failure) => failure.view.clone(),
-        None => Failure::new("failed", format!("{error:#}"), "").view,
+        Some(failure) => *failure.view.clone(),
+        None => *Failure::new("failed", format!("{error:#}"), "").view,
     };
     // Nobody is left to tell that telling failed.
     let _ = if json { tell_json(view, &mut to) } else { tell(&view, &mut to) };

@@ -80,8 +80,7 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
-            let plugin = plugin.as_ref().map(|plugin| format!(" of {plugin}"));
-            outcome_of(&format!("{action}{}", plugin.unwrap_or_default()), outcome)
+            outcome_of(action, plugin.as_ref(), outcome)
         }
         EventBody::PluginChanged { plugin, change, version, digest } => {
             format!("plugin {plugin}: {} {version} ({})", changed(*change), digest.short())
@@ -114,7 +113,12 @@ fn first(order: &[PluginName]) -> String {
     format!("first are {}", order.join(", "))
 }
 
-fn outcome_of(action: &str, outcome: &CommandOutcome) -> String {
+/// What became of a call to the station, and on whose behalf if it was no operator's.
+fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcome) -> String {
+    let action = match plugin {
+        Some(plugin) => format!("{action} of {plugin}"),
+        None => action.to_owned(),
+    };
     match outcome {
         CommandOutcome::Answered => format!("answered {action}"),
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),

@@ -114,7 +114,6 @@ mod tests {
         for day in 0..10 {
             let stamp = Stamp::here(Millis(0) + DAY * day);
             let body = FactBody::Other { action: "DataTransfer".into() };
-            // One commit each: the texts of one batch are forgotten together.
             let mut commit = Commit::new();
             commit.fact(Fact { station: None, stamp, body }, Some("text".into())).synced();
             store.commit(commit).await.unwrap();

@@ -208,9 +208,11 @@ impl Reckoning {
         }
     }
 
-    /// A session on terms has its bill, and the log has the same one, once.
+    /// A session on terms has its bill or is known to wait for it, and the log has the same bill, once.
     fn bills(&mut self, sessions: &[Value], log: &Log) {
-        let is_due = |it: &&Value| !it["terms"].is_null() && it["active"] == false;
+        let is_due = |it: &&Value| {
+            !it["terms"].is_null() && it["active"] == false && it["waits_for_bill"] == false
+        };
         for session in sessions.iter().filter(is_due) {
             let id = session["id"].as_u64().unwrap();
             let price = &session["price"];
