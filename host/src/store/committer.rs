@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::domain::Seq;
+use crate::domain::{Durability, Seq};
 
 use super::commit::{Commit, CommitError, Receipt};
 use super::engine::{Engine, EngineError};
@@ -27,6 +27,10 @@ const GROUP: usize = 1024;
 
 /// A group takes no further commit beyond this many bytes.
 const GROUP_BYTES: usize = 4 << 20;
+
+/// How long a group that nobody wants on the disk waits for company. Stations send readings and statuses by the hundred,
+/// and to wake this thread for each costs more than to write it.
+const SOFT_LINGER: Duration = Duration::from_millis(1);
 
 /// Longest time that something visible stays off the disk.
 pub const SOFT_SYNC: Duration = Duration::from_millis(500);
@@ -181,6 +185,11 @@ impl Committer {
                 self.queue.recv_timeout(left)
             }
         };
+        if matches!(&next, Ok(Request::Commit(commit, _)) if commit.durability == Durability::Soft)
+        {
+            #[expect(clippy::disallowed_methods, reason = "to be woken is what this is to avoid")]
+            std::thread::sleep(SOFT_LINGER);
+        }
         let mut bytes = 0;
         loop {
             match next {
