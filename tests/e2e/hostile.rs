@@ -49,13 +49,15 @@ async fn a_hostile_policy_is_stopped_benched_and_told_and_other_stations_do_not_
     let times = measured.map_or(FEW, |samples| samples.div_ceil(3 * UNMARKED as u32));
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::open(&dir.path().join("data")).await;
+    // The first cards that a server sees are not like the others.
+    house.phase("behave", FEW).await;
     let mut before = house.phase("behave", times).await;
     let mut felt = Vec::new();
     for (act, kind, words) in ACTS {
         let during = house.phase(act, times).await;
         house.check_bench(act, kind, words).await;
         let after = house.phase("behave", times).await;
-        felt.push(report(act, before, during, &after));
+        felt.push(report(act, &before, &during, &after));
         before = after;
     }
     house.check_records().await;
@@ -66,7 +68,7 @@ async fn a_hostile_policy_is_stopped_benched_and_told_and_other_stations_do_not_
     assert!(house.server.stop().await.success());
 }
 
-/// The p99 of the unmarked stations.
+/// The p99 of the unmarked stations; as base, that of the calmer phase beside it.
 #[derive(Debug)]
 struct Feels {
     base: Duration,
@@ -75,18 +77,18 @@ struct Feels {
 
 fn report(
     act: &'static str,
-    mut before: Answers,
-    during: Answers,
+    before: &Answers,
+    during: &Answers,
     after: &Answers,
 ) -> (&'static str, Feels) {
     let ms = |answers: &Answers| answers.percentile(99).as_secs_f64() * 1e3;
     let samples = before.count() + during.count() + after.count();
-    let (p99_before, p99_during, p99_after) = (ms(&before), ms(&during), ms(after));
+    let (p99_before, p99_during, p99_after) = (ms(before), ms(during), ms(after));
     println!(
         "{act:>9}: p99 good {p99_before:.1} ms, hostile {p99_during:.1} ms, good {p99_after:.1} ms; {samples} samples"
     );
-    before.add(after.clone());
-    (act, Feels { base: before.percentile(99), during: during.percentile(99) })
+    let base = before.percentile(99).min(after.percentile(99));
+    (act, Feels { base, during: during.percentile(99) })
 }
 
 /// A server with a good policy for all and a hostile one for some.

@@ -20,7 +20,7 @@ const RUN_UP: Duration = Duration::from_millis(50);
 pub(super) struct Crowd(Vec<Socket>);
 
 /// What the cards of one crowd met.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Answers {
     /// Of every card that was accepted, from the time at which it was to be shown. Sorted.
     took: Vec<Duration>,
