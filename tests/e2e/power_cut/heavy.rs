@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Reply, Socket, try_connect};
 
-/// Samples in a heavy message; each takes some 200 bytes.
-const SAMPLES: usize = 300;
+/// Samples in a heavy message; each takes some 180 bytes.
+const SAMPLES: usize = 340;
 
 /// Events between the start and the end of a 2.0.1 transaction.
 const UPDATES: usize = 2;
@@ -43,6 +43,8 @@ pub(super) struct Book {
     pub(super) transactions: HashSet<(String, String)>,
     /// Digests of the messages' payloads.
     texts: Vec<u64>,
+    /// How long the messages' payloads were, in bytes.
+    pub(super) lengths: Vec<usize>,
 }
 
 /// Of a station, and of the card that its drivers show: so no two stations say the same.
@@ -75,6 +77,7 @@ impl Heavies {
             let book = tokio::time::timeout(patience, task).await.expect("finished").unwrap();
             all.transactions.extend(book.transactions);
             all.texts.extend(book.texts);
+            all.lengths.extend(book.lengths);
         }
         all
     }
@@ -205,6 +208,12 @@ impl Station {
         json!([{ "timestamp": now(), "sampledValue": samples }])
     }
 
+    fn acknowledged(&self, text: &str) {
+        let mut book = self.book.lock().unwrap();
+        book.texts.push(digest(text));
+        book.lengths.push(text.len());
+    }
+
     /// Says it until it is answered.
     async fn say(&mut self, action: &str, payload: &Value) -> Value {
         let text = payload.to_string();
@@ -219,7 +228,7 @@ impl Station {
                 socket.say(format!("[2,\"{id}\",\"{action}\",{text}]")).await;
                 match socket.hear().await {
                     Reply::Result { id: answered, payload } if answered == id => {
-                        self.book.lock().unwrap().texts.push(digest(&text));
+                        self.acknowledged(&text);
                         tokio::time::sleep(BREATH).await;
                         return payload;
                     }

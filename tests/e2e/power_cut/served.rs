@@ -31,6 +31,9 @@ const OPENING_MS: u64 = 900;
 /// Every other time a server without a disk has so long to say what it should not, in milliseconds.
 const AFTERLIFE_MS: u64 = 150;
 
+/// What counts as a large message, in bytes: several chunks of the store.
+const LARGE: usize = 60_000;
+
 const GOOD: &str = "POWER-GOOD";
 const BLOCKED: &str = "POWER-BLOCKED";
 
@@ -108,7 +111,11 @@ async fn survive(name: &str, stations: u64, talkers: usize) {
     assert_eq!(charged.len() as u64, stations, "a station was never heard of");
     assert!(server.stop().await.success());
     let messages = book.check_texts(&data);
-    println!("{name}: {messages} messages of {talkers} heavy stations are there, byte for byte");
+    let large = book.lengths.iter().filter(|bytes| **bytes >= LARGE).count();
+    assert!(talkers == 0 || large > 0, "no message was large: {:?}", book.lengths);
+    println!(
+        "{name}: {messages} messages of {talkers} heavy stations are there, byte for byte, {large} of them of {LARGE} bytes and more"
+    );
 }
 
 /// The server that runs already, or a new one.
