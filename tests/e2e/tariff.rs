@@ -1,5 +1,6 @@
 //! Cars charge through the night in which the clocks jump, while the tariff is swapped for another or breaks.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,14 +17,9 @@ const LEFT: &str = "2024-03-31T02:00:00Z";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_keeps_its_terms_to_the_cent_when_the_tariff_is_swapped() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(Start::new(&dir.path().join("data"))).await;
+    let server = open(&dir.path().join("data")).await;
     let api = server.api();
-    api.load("rfid-list", &guest("rfid-list"), "{}").await;
     let tariff = guest("tariff-time-of-use");
-    api.load("tariff", &tariff, &settings("0.40")).await;
-    api.allow(CARD).await;
-    api.register(STATION).await;
-    api.put(&format!("/v1/stations/{STATION}"), json!({ "zone": "Europe/Berlin" })).await;
 
     let mut station = connect(server.stations, STATION).await;
     let early = start(&mut station, 1).await;
@@ -47,6 +43,18 @@ async fn a_session_keeps_its_terms_to_the_cent_when_the_tariff_is_swapped() {
     assert!(server.stop().await.success());
 }
 
+/// A server with a card, a station in Berlin, and 40 cents for the kilowatt-hour.
+async fn open(data: &Path) -> Server {
+    let server = Server::start(Start::new(data)).await;
+    let api = server.api();
+    api.load("rfid-list", &guest("rfid-list"), "{}").await;
+    api.load("tariff", &guest("tariff-time-of-use"), &settings("0.40")).await;
+    api.allow(CARD).await;
+    api.register(STATION).await;
+    api.put(&format!("/v1/stations/{STATION}"), json!({ "zone": "Europe/Berlin" })).await;
+    server
+}
+
 /// From a good tariff to the bills that were missing.
 const BILLED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -54,14 +62,9 @@ const BILLED_WITHIN: Duration = Duration::from_secs(60);
 async fn a_session_that_ends_while_its_tariff_is_broken_gets_the_same_bill_later() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let server = Server::start(Start::new(&data)).await;
+    let server = open(&data).await;
     let api = server.api();
-    api.load("rfid-list", &guest("rfid-list"), "{}").await;
     let tariff = guest("tariff-time-of-use");
-    api.load("tariff", &tariff, &settings("0.40")).await;
-    api.allow(CARD).await;
-    api.register(STATION).await;
-    api.put(&format!("/v1/stations/{STATION}"), json!({ "zone": "Europe/Berlin" })).await;
 
     let mut station = connect(server.stations, STATION).await;
     let (lucky, unlucky) = (start(&mut station, 1).await, start(&mut station, 2).await);
