@@ -10,9 +10,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("ocpp", &["domain"]),
     ("charging", &["domain"]),
     ("store", &["domain"]),
+    ("tls", &["domain"]),
     ("plugins", &["domain"]),
     ("policy", &["domain", "plugins"]),
-    ("station", &["domain", "ocpp", "charging", "policy", "store"]),
+    ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
     ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins"]),
     ("admin", &["domain", "store", "work", "station::registry", "plugins"]),
     ("sim", &["domain", "ocpp"]),
@@ -30,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),
-    ("config", &[]),
+    ("config", &["tls::Source"]),
     ("main", &[]),
 ];
 

@@ -85,17 +85,21 @@ pub(super) async fn put(
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
             record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
+            record.security_profile = change.least_security_profile.over(record.security_profile);
+            record.raises_security =
+                change.raises_security.over(Some(record.raises_security)).unwrap_or_default();
             record
         })
         .await?;
-    let mut live = desk.admin.registry.live(&id);
-    if let (Some(wanted), Some(Live { protocol: Some(spoken), .. })) =
-        (&record.wanted_protocol, &live)
-        && wanted != spoken
-    {
-        desk.admin.registry.hang_up(&id, Changed::Protocol);
-        live = desk.admin.registry.live(&id);
+    let registry = &desk.admin.registry;
+    if let Some(Live { protocol: Some(spoken), profile: Some(profile), .. }) = registry.live(&id) {
+        if record.wanted_protocol.as_ref().is_some_and(|wanted| wanted != spoken) {
+            registry.hang_up(&id, Changed::Protocol);
+        } else if profile < record.least_profile() {
+            registry.hang_up(&id, Changed::Credentials);
+        }
     }
+    let live = registry.live(&id);
     desk.read(move |store| view(store, id, record, live)).await.map(Json)
 }
 
@@ -176,6 +180,9 @@ fn view(
         wanted_protocol: record.wanted_protocol,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
+        security_profile: live.as_ref().and_then(|live| live.profile),
+        least_security_profile: record.security_profile,
+        raises_security: record.raises_security,
         last_seen: last_seen.map(Timestamp),
         connectors,
         charging,

@@ -24,7 +24,7 @@ use crate::admin::views::{
     Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
     StationsPage, WaitingCommandView, WaitingCommandsPage,
 };
-use crate::domain::StationId;
+use crate::domain::{SecurityProfile, StationId};
 
 /// Random bytes in a password made here. Written in Base64 they are 32 characters, within the 16 to 40 of OCPP.
 const PASSWORD_BYTES: usize = 24;
@@ -164,6 +164,12 @@ struct SetArgs {
     /// The station can show what a session costs so far: tell it (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     shows_cost: Option<bool>,
+    /// The weakest security profile with which it may come in: 0 (its name alone), 1 (password), 2 (password over TLS), 3 (certificate); empty for 1 if it has a password, else 0
+    #[arg(long, value_name = "PROFILE")]
+    least_profile: Option<String>,
+    /// Once it has come in with a stronger profile, let that be its weakest (or, with `=false`, do not)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    raise_profile: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -221,9 +227,26 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
+        least_security_profile: profile_change(args.least_profile)?,
+        raises_security: args.raise_profile.map_or(Change::Keep, Change::Set),
     };
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
     output.show(&station, details)
+}
+
+fn profile_change(option: Option<String>) -> Result<Change<SecurityProfile>, Failure> {
+    let next = "choose from 0 to 3; plugpoint station set --help says what they are";
+    Ok(match text_change(option) {
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
+        Change::Set(text) => {
+            let number: u8 = text
+                .parse()
+                .map_err(|_| Failure::usage(format!("{text:?} is no security profile"), next))?;
+            let profile = SecurityProfile::try_from(number);
+            Change::Set(profile.map_err(|error| Failure::usage(error.to_string(), next))?)
+        }
+    })
 }
 
 /// What an option says of a field: nothing, that it is to be empty, or its value.
@@ -346,6 +369,10 @@ fn details(station: &StationView) -> String {
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());
+    row("security profile", or_nothing(station.security_profile));
+    let least = station.least_security_profile.map(|least| least.to_string());
+    let rises = if station.raises_security { ", rises with what it shows" } else { "" };
+    row("least profile", format!("{}{rises}", or_nothing(least)));
     row("last seen", or_nothing(station.last_seen));
     for state in &station.connectors {
         let error = state.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default();

@@ -2,6 +2,7 @@
 //!
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
+mod certificate;
 mod decision;
 mod fact;
 mod hex;
@@ -16,6 +17,7 @@ mod tariff;
 mod token;
 mod units;
 
+pub use certificate::{CertificateRequest, StationCertificate};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
     CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,
@@ -36,7 +38,7 @@ pub use post::{
     NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
-pub use station::{BootInfo, ConnectorState, StationRecord};
+pub use station::{BootInfo, ConnectorState, NoSuchProfile, SecurityProfile, StationRecord};
 pub use tariff::{
     Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,

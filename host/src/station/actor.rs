@@ -18,12 +18,11 @@ use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::commands::CommandId;
-use super::credentials::Proof;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
-use crate::domain::{Millis, StationId};
+use crate::domain::{Millis, SecurityProfile, StationId};
 use crate::ocpp::Dialect;
 use crate::policy::Policies;
 use crate::store::Store;
@@ -45,7 +44,7 @@ pub(super) enum Letter {
         socket: Box<Socket>,
         dialect: &'static Dialect,
         peer: SocketAddr,
-        proof: Proof,
+        profile: SecurityProfile,
     },
     Command(Command, Answer),
     /// The station has to connect again.
@@ -183,14 +182,15 @@ impl Actor {
 
     fn letter(&mut self, letter: Letter) {
         match letter {
-            Letter::Link { socket, dialect, peer, proof } => {
+            Letter::Link { socket, dialect, peer, profile } => {
                 if let Some(old) = self.socket.replace(*socket) {
                     old.part(Parting::Replaced);
                 }
-                info!(station = %self.station, %peer, protocol = dialect.subprotocol, "connected");
+                let (station, protocol) = (&self.station, dialect.subprotocol);
+                info!(%station, %peer, protocol, profile = u8::from(profile), "connected");
                 let link = Link { dialect, peer: peer.to_string() };
                 let now = now();
-                self.live.linked(peer, dialect, proof, now.wall);
+                self.live.linked(peer, dialect, profile, now.wall);
                 self.machine.handle(now, Input::Linked(link));
             }
             Letter::Command(command, answer) => {

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
 use super::socket::Socket;
-use crate::domain::{Millis, StationId};
+use crate::domain::{Millis, SecurityProfile, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
 
 /// Letters that may wait for one actor. More are refused, which the sender is told.
@@ -88,6 +88,7 @@ pub struct Live {
     pub online: bool,
     pub protocol: Option<&'static str>,
     pub peer: Option<SocketAddr>,
+    pub profile: Option<SecurityProfile>,
     /// Since when it has been connected, or disconnected.
     pub since: Millis,
     pub last_seen: Millis,
@@ -102,7 +103,7 @@ pub(super) struct LiveCell {
 
 #[derive(Debug, Clone, Copy)]
 struct Presence {
-    link: Option<(SocketAddr, &'static Dialect, Proof)>,
+    link: Option<(SocketAddr, &'static Dialect, SecurityProfile)>,
     since: Millis,
 }
 
@@ -121,10 +122,10 @@ impl LiveCell {
         &self,
         peer: SocketAddr,
         dialect: &'static Dialect,
-        proof: Proof,
+        profile: SecurityProfile,
         at: Millis,
     ) {
-        *lock(&self.now) = Presence { link: Some((peer, dialect, proof)), since: at };
+        *lock(&self.now) = Presence { link: Some((peer, dialect, profile)), since: at };
         self.heard(at);
     }
 
@@ -138,6 +139,7 @@ impl LiveCell {
             online: link.is_some(),
             protocol: link.map(|(_, dialect, _)| dialect.subprotocol),
             peer: link.map(|(peer, _, _)| peer),
+            profile: link.map(|(_, _, profile)| profile),
             since,
             last_seen: Millis(self.last_seen.load(Ordering::Relaxed)),
         }
@@ -156,7 +158,7 @@ pub(super) struct Arrival {
     pub(super) socket: Box<Socket>,
     pub(super) dialect: &'static Dialect,
     pub(super) peer: SocketAddr,
-    pub(super) proof: Proof,
+    pub(super) profile: SecurityProfile,
 }
 
 /// Why an arrival was turned away.
@@ -259,7 +261,7 @@ impl Registry {
 
     /// Gives a connection to the station's actor, which is started if there is none.
     pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Box<Socket>)> {
-        let Arrival { station, socket, dialect, peer, proof } = arrival;
+        let Arrival { station, socket, dialect, peer, profile } = arrival;
         let now = actor::now().wall;
         let mut stations = lock(&self.inner.stations);
         if stations.is_closing {
@@ -276,14 +278,14 @@ impl Registry {
             self.inner.tasks.spawn(Box::new(actor).run());
             Entry { letters, live }
         });
-        let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
-        if held.is_some_and(|held| proof < held) {
+        let held = lock(&entry.live.now).link.map(|(_, _, held)| Proof::from(held));
+        if held.is_some_and(|held| Proof::from(profile) < held) {
             return Err((TurnedAway::WeakerProof, socket));
         }
-        let letter = Letter::Link { socket, dialect, peer, proof };
+        let letter = Letter::Link { socket, dialect, peer, profile };
         match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
-                entry.live.linked(peer, dialect, proof, now);
+                entry.live.linked(peer, dialect, profile, now);
                 self.inner.arrivals.send_replace(());
                 Ok(())
             }
