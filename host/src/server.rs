@@ -28,8 +28,8 @@ use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
 use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
-    Ages, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
-    RolloutError, Timers, observed,
+    Ages, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention,
+    Rollout, RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -168,13 +168,14 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), followers, silence, metrics).await?;
+        server.open_admin(rollout.clone(), followers, silence, metrics, &security)?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
         server.keep_post(&host, inboxes);
+        server.keep_certificates(&security);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
         server.open_door(config.accept_unknown_stations, &security)?;
@@ -192,6 +193,16 @@ impl Server {
             tokio::spawn(outbox.keep(stop())),
             tokio::spawn(timers.keep(stop())),
         ]);
+    }
+
+    /// Brings stations their certificates, and keeps the server's own fresh.
+    fn keep_certificates(&mut self, tls: &Tls) {
+        let Tls { authority, own } = tls;
+        let (store, registry) = (self.store.clone(), self.registry.clone());
+        let certificates = Certificates::new(store, registry, authority.clone(), wall_clock);
+        let fresh = own.clone().keep(authority.clone(), wall_clock, self.stopping.clone());
+        self.tasks.push(tokio::spawn(fresh));
+        self.tasks.push(tokio::spawn(certificates.keep(self.stopping.clone())));
     }
 
     fn keep_metrics(&mut self, metrics: PrometheusHandle) {
@@ -212,12 +223,13 @@ impl Server {
         self.tasks.push(tokio::spawn(retention.keep(self.stopping.clone())));
     }
 
-    async fn open_admin(
+    fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
         (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
+        tls: &Tls,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
         self.admin = listener.local_addr().unwrap_or(self.admin);
@@ -227,6 +239,9 @@ impl Server {
             rollout,
             observers,
             inboxes,
+            authority: tls.authority.clone(),
+            own: tls.own.clone(),
+            now: wall_clock,
             when_nobody_decides,
             key: self.key.clone(),
             metrics,

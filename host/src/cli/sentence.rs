@@ -2,7 +2,7 @@
 
 use super::table::visible;
 use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
-use crate::domain::{CommandOutcome, Place, PluginChange, PluginName};
+use crate::domain::{CertificateChange, CommandOutcome, Place, PluginChange, PluginName};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
 const MAX_SAMPLES: usize = 3;
@@ -78,6 +78,14 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
                 None => format!("connector {place} meter: {}", samples(readings)),
             }
         }
+        EventBody::CertificateChanged { change, serial, until, why } => {
+            let serial = serial.as_ref().map(|serial| format!(" {serial}")).unwrap_or_default();
+            let until = until.map(|until| format!(", good until {until}")).unwrap_or_default();
+            format!("certificate{serial} {}{until}{}", certified(*change), because(why))
+        }
+        EventBody::SecurityEvent { event, info } => {
+            format!("security event {event}{}", because(info))
+        }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
@@ -88,6 +96,18 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         EventBody::PluginsOrdered { hook, order } => {
             format!("plugins of the hook {hook}: asked {}", first(order))
         }
+    }
+}
+
+/// What became of a certificate.
+fn certified(change: CertificateChange) -> &'static str {
+    match change {
+        CertificateChange::Asked => "asked for",
+        CertificateChange::Refused => "asked for and refused",
+        CertificateChange::Signed => "signed",
+        CertificateChange::Installed => "taken by the station",
+        CertificateChange::Rejected => "not taken by the station",
+        CertificateChange::Removed => "removed",
     }
 }
 

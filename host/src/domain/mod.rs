@@ -20,8 +20,8 @@ mod units;
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
-    CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,
-    Sample, Stamp,
+    CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,
+    MeterReading, PluginChange, Sample, Stamp,
 };
 pub use hex::hex;
 pub use ids::{

@@ -22,6 +22,7 @@ use super::catalogue::V201_ACTIONS;
 use super::frame::empty_object;
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
+use super::security;
 use super::{
     Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, OwnCall, Request, Shown,
     StationTime, Status, TransactionEvent,
@@ -85,6 +86,8 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
             }
         }
         "TransactionEvent" => Request::Event(event(read(payload, VERSION)?, digest(payload))?),
+        "SignCertificate" => security::sign(payload, VERSION)?,
+        "SecurityEventNotification" => security::event(payload, VERSION)?,
         _ => Request::Other,
     })
 }
@@ -144,6 +147,7 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
         }),
         // OCPP 2.0.1 has no StartTransaction, so none was decoded.
         Answer::Noted | Answer::Started { .. } => Ok(empty_object()),
+        Answer::Signing { accepted } => security::status(*accepted),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
     }
 }

@@ -106,7 +106,9 @@ impl Admission {
             let profile = SecurityProfile::TlsWithCertificate;
             return Ok(Shown { profile, took_next_password: false });
         }
-        let has_password = record.password_hash.is_some();
+        // A station that had no password may have taken its first.
+        let may_have_one = record.next_password_hash.is_some() && knock.password.is_some();
+        let has_password = record.password_hash.is_some() || may_have_one;
         let profile = match (has_password, way.is_tls) {
             (false, _) => SecurityProfile::Name,
             (true, false) => SecurityProfile::Password,

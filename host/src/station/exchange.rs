@@ -3,6 +3,7 @@
 //! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::display;
@@ -142,7 +143,7 @@ pub(super) struct Exchange {
     ask: Option<Box<AuthorizeAsk>>,
     stage: Stage,
     tries: u32,
-    doubt: Option<&'static str>,
+    doubt: Option<Cow<'static, str>>,
     shows_cost: bool,
     /// Boxed: few stations have any.
     to_show: Option<Box<CostToShow>>,
@@ -193,7 +194,11 @@ impl Exchange {
                 let reply = Answer::Stock(self.scribe.action.reply);
                 return self.commit(self.scribe.other(), reply, None);
             }
-            Request::Boot(_) => Look::Station,
+            Request::Security(event) => {
+                let commit = self.scribe.security_event(event);
+                return self.commit(commit, Answer::Noted, None);
+            }
+            Request::Boot(_) | Request::Sign(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
                 token: start.shown.token.clone(),
@@ -226,6 +231,12 @@ impl Exchange {
             (Request::Boot(boot), Found::Station(station)) => {
                 let commit = self.scribe.boot(boot, station);
                 self.commit(commit, Answer::Boot { interval: self.heartbeat }, None)
+            }
+            (Request::Sign(wanted), Found::Station(station)) => {
+                let (commit, refusal) = self.scribe.sign(wanted, &station.value);
+                let accepted = refusal.is_none();
+                self.doubt = refusal.map(Cow::Owned);
+                self.commit(commit, Answer::Signing { accepted }, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
@@ -287,12 +298,13 @@ impl Exchange {
 
     /// The first word on a number counts. That a second one differs is for the operator to know.
     fn doubtful(&mut self, step: Step) -> Step {
-        self.doubt = Some("an event differs from the one that came under its number before");
+        self.doubt =
+            Some(Cow::Borrowed("an event differs from the one that came under its number before"));
         step
     }
 
     /// What the operator should know of the call, once.
-    pub(super) fn take_doubt(&mut self) -> Option<&'static str> {
+    pub(super) fn take_doubt(&mut self) -> Option<Cow<'static, str>> {
         self.doubt.take()
     }
 

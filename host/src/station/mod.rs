@@ -18,6 +18,7 @@ mod lookup;
 pub mod machine;
 pub mod registry;
 mod scribe;
+mod signing;
 mod socket;
 mod stream;
 mod tariff;

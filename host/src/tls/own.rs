@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
@@ -10,10 +11,18 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 use super::authority::{Authority, AuthorityError};
 use super::certificate::Certificate;
 use crate::domain::Millis;
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How long before its end a certificate that the authority makes is made anew.
+const REMAKE_BEFORE: Duration = Duration::from_secs(86_400 * 30);
 
 /// Where the server's certificate comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +76,42 @@ impl Own {
     /// What is shown now.
     pub fn certificate(&self) -> Certificate {
         self.shown.load().certificate.clone()
+    }
+
+    /// Replaces what is shown when its files have changed, or when it ends soon and the authority can make another, until
+    /// told to stop.
+    pub async fn keep(
+        self: Arc<Self>,
+        authority: Arc<Authority>,
+        now: fn() -> Millis,
+        stop: CancellationToken,
+    ) {
+        let mut seen = self.stamp();
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            let stamp = self.stamp();
+            let ends_soon = matches!(self.source, Source::Authority { .. })
+                && self.certificate().not_after <= now() + REMAKE_BEFORE;
+            if stamp == seen && !ends_soon {
+                continue;
+            }
+            seen = stamp;
+            match self.reload(&authority, now()) {
+                Ok(it) => {
+                    let until = it.not_after.rfc3339();
+                    info!(serial = it.serial, until, "the server's certificate was replaced");
+                }
+                Err(error) => warn!(%error, "the server's certificate stays as it was"),
+            }
+        }
+    }
+
+    /// When the files were last written, as far as anybody knows.
+    fn stamp(&self) -> [Option<SystemTime>; 2] {
+        let written = |path: &PathBuf| path.metadata().and_then(|it| it.modified()).ok();
+        match &self.source {
+            Source::Files { certificate, key } => [written(certificate), written(key)],
+            Source::Authority { .. } => [None, None],
+        }
     }
 
     /// Reads the files again, or has a new one made. What cannot be used changes nothing.

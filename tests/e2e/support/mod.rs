@@ -18,7 +18,7 @@ pub(crate) use server::{Server, Start};
 pub(crate) use socket::{
     Reply, Socket, connect, handshake, handshake_over_tls, insist, try_connect,
 };
-pub(crate) use trust::{Identity, Trust, authority, foreign_authority};
+pub(crate) use trust::{Identity, Trust, authority, foreign_authority, signing_request};
 
 /// The basic password of every station in the stories.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";

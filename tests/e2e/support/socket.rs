@@ -151,6 +151,16 @@ impl Socket {
         self.hear().await
     }
 
+    /// Waits for a call of the server, which is answered by `answer`.
+    pub(crate) async fn is_called(&mut self, wanted: &str, answer: Value) -> Value {
+        let Reply::Call { id, action, payload } = self.hear().await else {
+            panic!("no call {wanted}");
+        };
+        assert_eq!(action, wanted, "{payload}");
+        self.say(serde_json::json!([3, id, answer]).to_string()).await;
+        payload
+    }
+
     pub(crate) async fn hear(&mut self) -> Reply {
         self.hear_within(PATIENCE).await
     }

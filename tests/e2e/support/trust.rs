@@ -21,6 +21,16 @@ pub(crate) struct Identity {
     pub(crate) key: String,
 }
 
+/// A station's key, and what it sends to have it signed.
+pub(crate) fn signing_request(name: &str) -> (KeyPair, String) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let key = KeyPair::generate().unwrap();
+    let request = params.serialize_request(&key).unwrap().pem().unwrap();
+    (key, request)
+}
+
 /// What one handshake rests on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trust<'a> {
