@@ -7,15 +7,14 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::display;
+use super::question::{Question, question};
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place, Pseudonym,
-    Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict, Versioned,
+    Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict, Versioned,
 };
-use crate::ocpp::{
-    Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request, Shown, StationTime,
-};
+use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
@@ -118,7 +117,7 @@ impl Sealed {
 
 /// Why the policies were asked: what becomes of their decision.
 #[derive(Clone)]
-enum Grounds {
+pub(super) enum Grounds {
     Authorize(Named),
     Event(Ground),
     Start { token: Named, id: SessionId, twin_revision: Option<u64> },
@@ -458,45 +457,4 @@ impl Exchange {
 fn final_cost(request: &Request, session: &Session) -> Option<Cost> {
     let is_end = matches!(request, Request::Event(event) if event.phase == Phase::Ended);
     is_end.then(|| display::final_cost(session)).flatten()
-}
-
-/// The part of an ask that depends on the request.
-struct Question<'r> {
-    purpose: Purpose,
-    shown: &'r Shown,
-    place: Option<Place>,
-    session: Option<SessionId>,
-    at: Option<StationTime>,
-    offline: bool,
-}
-
-/// `None` for what no policy is asked about.
-fn question<'r>(request: &'r Request, grounds: &Grounds) -> Option<Question<'r>> {
-    let purpose = Purpose::Start;
-    Some(match (request, grounds) {
-        (Request::Authorize { shown }, _) => {
-            let purpose = Purpose::Authorize;
-            Question { purpose, shown, place: None, session: None, at: None, offline: false }
-        }
-        (Request::Start(start), Grounds::Start { id, .. }) => Question {
-            purpose,
-            shown: &start.shown,
-            place: Some(start.place),
-            session: Some(*id),
-            at: Some(start.at),
-            offline: false,
-        },
-        (Request::Event(event), Grounds::Event(ground)) => {
-            let known = ground.session.as_ref().map(|session| &session.value);
-            Question {
-                purpose,
-                shown: event.shown.as_ref()?,
-                place: event.place.or(known.map(|session| session.place)),
-                session: Some(known.map_or(ground.fresh, |session| session.id)),
-                at: Some(event.at),
-                offline: event.offline,
-            }
-        }
-        _ => return None,
-    })
 }

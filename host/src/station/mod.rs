@@ -16,6 +16,7 @@ pub mod door;
 mod exchange;
 mod lookup;
 pub mod machine;
+mod question;
 pub mod registry;
 mod scribe;
 mod signing;
