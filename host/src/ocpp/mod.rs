@@ -12,9 +12,11 @@ mod time;
 pub mod v16;
 pub mod v201;
 
+use std::sync::LazyLock;
+
 use serde_json::value::RawValue;
 
-pub use catalogue::{Action, Direction};
+pub use catalogue::{Action, Catalogue, Direction, Finding};
 pub use frame::{BadFrame, Frame, MessageId};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
@@ -22,7 +24,7 @@ pub use request::{
 };
 pub use time::StationTime;
 
-use crate::domain::Millis;
+use crate::domain::{Millis, Validation};
 
 /// One version of OCPP as data and functions.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub struct Dialect {
     /// The WebSocket subprotocol, for example `ocpp1.6`.
     pub subprotocol: &'static str,
     /// Every action of the version.
-    pub actions: &'static [Action],
+    pub catalogue: &'static LazyLock<Catalogue>,
     /// The typed view of a checked payload.
     pub decode: fn(&'static Action, &RawValue) -> Result<Request, Fault>,
     /// The payload of a CALLRESULT that is sent now.
@@ -65,37 +67,62 @@ impl Dialect {
     }
 
     pub fn action(&self, name: &str) -> Option<&'static Action> {
-        self.actions.iter().find(|a| a.name == name)
+        let catalogue: &'static Catalogue = self.catalogue;
+        catalogue.action(name)
     }
 
-    /// From a CALL of a station to a request: known, in the right direction, complete, of the right types.
-    pub fn read_call(&self, action: &str, payload: &RawValue) -> Result<Call, Fault> {
-        let Some(action) = self.action(action) else {
-            return Err(Fault::new(ErrorCode::NotImplemented, "this action is not known"));
-        };
-        if action.direction == Direction::ToStation {
+    /// From a CALL of a station to a request: known, in the right direction, and what the tables say, or nearly so.
+    pub fn read_call(
+        &self,
+        action: &str,
+        payload: &RawValue,
+        validation: Validation,
+    ) -> Result<Call, Fault> {
+        let action = self.known(action)?;
+        if !action.direction.is_from_station() {
             return Err(Fault::new(
                 ErrorCode::NotSupported,
                 "this action is for the central system to send, not for a station",
             ));
         }
-        action.check(payload)?;
-        let request = (self.decode)(action, payload)?;
-        Ok(Call { action, request })
+        let oddities = match validation {
+            Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
+                Some(finding) => return Err(finding.into()),
+                None => Vec::new(),
+            },
+            Validation::Lenient => self.catalogue.findings(&action.request, payload),
+        };
+        match (self.decode)(action, payload) {
+            Ok(request) => Ok(Call { action, request, oddities }),
+            // The first finding names the place better than whoever could not read on.
+            Err(fault) => Err(oddities.into_iter().next().map_or(fault, Fault::from)),
+        }
     }
 
-    /// Whether an operator's CALL may be sent as it is.
-    pub fn check_command(&self, action: &str, payload: &RawValue) -> Result<(), Fault> {
-        let Some(action) = self.action(action) else {
-            return Err(Fault::new(ErrorCode::NotImplemented, "this action is not known"));
-        };
-        if action.direction == Direction::FromStation {
+    /// A CALL to a station, as it is sent: what the tables say, in their order and without spaces.
+    pub fn write_command(&self, action: &str, payload: &RawValue) -> Result<Box<RawValue>, Fault> {
+        let action = self.known(action)?;
+        if !action.direction.is_to_station() {
             return Err(Fault::new(
                 ErrorCode::NotSupported,
                 "this action is for a station to send, not for the central system",
             ));
         }
-        action.check(payload)
+        match self.catalogue.first_finding(&action.request, payload) {
+            Some(finding) => Err(finding.into()),
+            None => Ok(self.catalogue.arrange(&action.request, payload)),
+        }
+    }
+
+    /// What is wrong with a station's answer to a CALL of ours.
+    pub fn check_answer(&self, action: &str, payload: &RawValue) -> Option<Finding> {
+        let response = self.action(action)?.response.as_ref()?;
+        self.catalogue.first_finding(response, payload)
+    }
+
+    fn known(&self, action: &str) -> Result<&'static Action, Fault> {
+        let unknown = || Fault::new(ErrorCode::NotImplemented, "this action is not known");
+        self.action(action).ok_or_else(unknown)
     }
 }
 

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
-use super::catalogue::V201_ACTIONS;
+use super::catalogue::V201;
 use super::frame::empty_object;
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
@@ -30,7 +30,7 @@ use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict, hex};
 
 /// OCPP 2.0.1 as the house sees it.
 pub static DIALECT: Dialect =
-    Dialect { subprotocol: "ocpp2.0.1", actions: V201_ACTIONS, decode, encode, show_cost, spell };
+    Dialect { subprotocol: "ocpp2.0.1", catalogue: &V201, decode, encode, show_cost, spell };
 
 /// For people.
 const VERSION: &str = "OCPP 2.0.1";
@@ -304,10 +304,11 @@ struct Evse {
 mod tests {
     use super::super::Cost;
     use super::*;
+    use crate::domain::Validation;
 
     fn call(action: &str, payload: &str) -> Result<Request, Fault> {
         let payload = RawValue::from_string(payload.to_owned()).unwrap();
-        DIALECT.read_call(action, &payload).map(|call| call.request)
+        DIALECT.read_call(action, &payload, Validation::Strict).map(|call| call.request)
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
     AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
-    TariffAsk, TariffSaid,
+    TariffAsk, TariffSaid, Validation,
 };
 use crate::ocpp::frame::empty_object;
 use crate::ocpp::{BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Frame, MessageId};
@@ -90,6 +90,13 @@ pub enum Output {
 pub struct Link {
     pub dialect: &'static Dialect,
     pub peer: String,
+    pub handling: Handling,
+}
+
+/// How one station is dealt with: what its record says, or the server's settings where it says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Handling {
+    pub validation: Validation,
 }
 
 /// What an operator may set for all stations.
@@ -245,7 +252,7 @@ impl Machine {
 
     fn call(&mut self, now: Now, id: MessageId, action: &str, payload: &RawValue, raw: String) {
         let Some(link) = &self.link else { return };
-        match link.dialect.read_call(action, payload) {
+        match link.dialect.read_call(action, payload, link.handling.validation) {
             Err(fault) => {
                 let action: String = action.chars().take(50).collect();
                 self.warn(now, format!("{action:?} refused: {fault}"));
@@ -261,6 +268,7 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
+                self.tell_oddities(now, &call);
                 let next = Waiting { generation, dialect, id, call, raw, now };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
@@ -268,6 +276,17 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// What a station may get wrong is not lost on whoever could mend it.
+    fn tell_oddities(&mut self, now: Now, call: &Call) {
+        let [first, more @ ..] = call.oddities.as_slice() else { return };
+        let name = call.action.name;
+        let what = match more.len() {
+            0 => format!("{name:?} is odd, and taken: {first}"),
+            others => format!("{name:?} is odd, and taken: {first}; and {others} more"),
+        };
+        self.warn(now, what);
     }
 
     /// Takes up the next waiting call, unless one is being worked on.
@@ -368,10 +387,13 @@ impl Machine {
         let Some(link) = &self.link else {
             return self.outputs.push_back(Output::Settle(id, Err(CommandFailure::Offline)));
         };
-        if let Err(fault) = link.dialect.check_command(&command.action, &command.payload) {
-            let failure = CommandFailure::Invalid(fault);
-            return self.outputs.push_back(Output::Settle(id, Err(failure)));
-        }
+        let command = match link.dialect.write_command(&command.action, &command.payload) {
+            Ok(payload) => Command { payload, ..command },
+            Err(fault) => {
+                let failure = CommandFailure::Invalid(fault);
+                return self.outputs.push_back(Output::Settle(id, Err(failure)));
+            }
+        };
         match self.commands.accept(now.steady, id, command) {
             Ok(()) => self.next_command(),
             Err(settled) => self.settle(now, settled),
