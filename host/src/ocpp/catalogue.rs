@@ -29,6 +29,8 @@ pub struct Action {
     /// To be on the disk before it is answered, although the core has no view of it: security events
     /// (OCPP 1.6 security extension and 2.0.1, use case A04) must not be lost.
     pub lasting: bool,
+    /// Comes as a SEND, and there is no answer to it.
+    pub is_unconfirmed: bool,
 }
 
 impl Action {
@@ -56,11 +58,25 @@ const fn from_station(
     reply: &'static str,
 ) -> Action {
     let lasting = matches!(name.as_bytes(), b"SecurityEventNotification");
-    Action { name, direction: Direction::FromStation, required, reply, lasting }
+    Action {
+        name,
+        direction: Direction::FromStation,
+        required,
+        reply,
+        lasting,
+        is_unconfirmed: false,
+    }
 }
 
 const fn to_station(name: &'static str, required: &'static [&'static str]) -> Action {
-    Action { name, direction: Direction::ToStation, required, reply: "{}", lasting: false }
+    Action {
+        name,
+        direction: Direction::ToStation,
+        required,
+        reply: "{}",
+        lasting: false,
+        is_unconfirmed: false,
+    }
 }
 
 /// OCPP 1.6J with the security extension: 39 actions.
@@ -76,6 +92,7 @@ pub static V16_ACTIONS: &[Action] = &[
         required: &["vendorId"],
         reply: r#"{"status":"UnknownVendorId"}"#,
         lasting: false,
+        is_unconfirmed: false,
     },
     to_station("GetConfiguration", &[]),
     from_station("Heartbeat", &[], "{}"),
@@ -199,6 +216,38 @@ pub static V201_ACTIONS: &[Action] = &[
         required: &["vendorId"],
         reply: r#"{"status":"UnknownVendorId"}"#,
         lasting: false,
+        is_unconfirmed: false,
+    },
+];
+
+/// OCPP 2.1, as far as it is known.
+pub static V21_ACTIONS: &[Action] = &[
+    from_station("BootNotification", &["reason", "chargingStation"], "{}"),
+    from_station("Authorize", &["idToken"], "{}"),
+    from_station(
+        "TransactionEvent",
+        &["eventType", "timestamp", "triggerReason", "seqNo", "transactionInfo"],
+        "{}",
+    ),
+    from_station(
+        "StatusNotification",
+        &["timestamp", "connectorStatus", "evseId", "connectorId"],
+        "{}",
+    ),
+    from_station("Heartbeat", &[], "{}"),
+    from_station("MeterValues", &["evseId", "meterValue"], "{}"),
+    from_station("NotifySettlement", &["pspRef", "status"], "{}"),
+    to_station("RequestStartTransaction", &["remoteStartId", "idToken"]),
+    to_station("RequestStopTransaction", &["transactionId"]),
+    to_station("ClearCache", &[]),
+    from_station("OpenPeriodicEventStream", &["constantStreamData"], r#"{"status":"Accepted"}"#),
+    Action {
+        name: "NotifyPeriodicEventStream",
+        direction: Direction::FromStation,
+        required: &["data", "id", "pending", "basetime"],
+        reply: "{}",
+        lasting: false,
+        is_unconfirmed: true,
     },
 ];
 

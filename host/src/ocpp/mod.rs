@@ -10,12 +10,12 @@ mod reading;
 mod request;
 mod time;
 pub mod v16;
-pub mod v201;
+pub mod v2;
 
 use serde_json::value::RawValue;
 
 pub use catalogue::{Action, Direction};
-pub use frame::{BadFrame, Frame, MessageId};
+pub use frame::{BadFrame, Frame, Kind, MessageId, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
     Stop, TransactionEvent,
@@ -29,6 +29,8 @@ use crate::domain::Millis;
 pub struct Dialect {
     /// The WebSocket subprotocol, for example `ocpp1.6`.
     pub subprotocol: &'static str,
+    /// The kinds of message that it has.
+    pub kinds: &'static [Kind],
     /// Every action of the version.
     pub actions: &'static [Action],
     /// The typed view of a checked payload.
@@ -50,7 +52,7 @@ pub struct OwnCall {
 }
 
 /// The versions spoken, newest first.
-pub static DIALECTS: &[&Dialect] = &[&v201::DIALECT, &v16::DIALECT];
+pub static DIALECTS: &[&Dialect] = &[&v2::V21, &v2::V201, &v16::DIALECT];
 
 impl Dialect {
     /// What to speak with a station: the newest of what it offers, or only what is wanted of it. A station that offers
@@ -79,9 +81,25 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
+        if action.is_unconfirmed {
+            return Err(Fault::new(
+                ErrorCode::NotSupported,
+                "this action is for a SEND, which nobody answers",
+            ));
+        }
         action.check(payload)?;
         let request = (self.decode)(action, payload)?;
         Ok(Call { action, request })
+    }
+
+    /// From a SEND of a station to the action that it is, known, meant to be sent like this, and complete.
+    pub fn read_send(&self, action: &str, payload: &RawValue) -> Result<&'static Action, Fault> {
+        let action = self.action(action).filter(|action| action.is_unconfirmed);
+        let action = action.ok_or_else(|| {
+            Fault::new(ErrorCode::NotSupported, "this action is not one that is sent unconfirmed")
+        })?;
+        action.check(payload)?;
+        Ok(action)
     }
 
     /// Whether an operator's CALL may be sent as it is.
@@ -111,6 +129,9 @@ mod tests {
         };
         let both = ["ocpp1.6", "ocpp2.0.1"];
         assert_eq!(choice(&both, None), Some("ocpp2.0.1"));
+        let all = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
+        assert_eq!(choice(&all, None), Some("ocpp2.1"));
+        assert_eq!(choice(&all, Some("ocpp2.0.1")), Some("ocpp2.0.1"));
         assert_eq!(choice(&["ocpp1.6", "ocpp9"], None), Some("ocpp1.6"));
         assert_eq!(choice(&both, Some("ocpp1.6")), Some("ocpp1.6"));
         assert_eq!(choice(&["ocpp2.0.1"], Some("ocpp1.6")), None);

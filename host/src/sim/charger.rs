@@ -45,6 +45,11 @@ pub enum Input {
         code: String,
         description: String,
     },
+    /// The server cannot take an answer of ours.
+    AnswerRefused {
+        code: String,
+        description: String,
+    },
     /// The server calls.
     Call {
         id: String,
@@ -65,6 +70,12 @@ pub enum Output {
         silent: bool,
     },
     Call {
+        id: String,
+        action: &'static str,
+        payload: Value,
+    },
+    /// A call that nobody answers.
+    Send {
         id: String,
         action: &'static str,
         payload: Value,
@@ -209,6 +220,9 @@ impl Charger {
                 if let Some(open) = self.take_open(&id) {
                     self.refused(now, open, code, description, out);
                 }
+            }
+            Input::AnswerRefused { code, description } => {
+                out.push(Output::Report(Event::AnswerRefused { code, description }));
             }
             Input::Call { id, action, payload } => {
                 self.commanded(now, id, action, &payload, out);

@@ -9,9 +9,11 @@ use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Wr
 use super::settings::{Setting, Topic};
 use super::wire::{Wire, count, number, text};
 use crate::domain::IdToken;
+use crate::ocpp::frame::CALLS;
 
 pub(super) static WIRE: Wire = Wire {
     subprotocol: "ocpp1.6",
+    kinds: CALLS,
     action,
     payload,
     reply,

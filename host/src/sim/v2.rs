@@ -1,4 +1,4 @@
-//! OCPP 2.0.1 as a simulated station writes and reads it. Knows no state.
+//! OCPP 2.0.1 and 2.1 as a simulated station writes and reads them. Knows no state.
 //!
 //! Connector n of the station is the only connector of EVSE n. A charge is told by TransactionEvents that the station
 //! numbers and under a name that the station gives.
@@ -12,22 +12,29 @@ use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Wr
 use super::settings::{Setting, Topic};
 use super::wire::{Wire, count, number, text};
 use crate::domain::{IdToken, Millis};
+use crate::ocpp::frame::{CALLS, CALLS_AND_SENDS};
 
-pub(super) static WIRE: Wire = Wire {
+pub(super) static WIRE_201: Wire = Wire {
     subprotocol: "ocpp2.0.1",
+    kinds: CALLS,
     action,
     payload,
     reply,
     command,
     response,
     name: |power_on, charge| Some(format!("{:x}-{charge}", power_on.0)),
-    settings: &[
-        (Topic::AskFirst, "AuthCtrlr.AuthorizeRemoteStart"),
-        (Topic::Heartbeat, "OCPPCommCtrlr.HeartbeatInterval"),
-        (Topic::Sampling, "SampledDataCtrlr.TxUpdatedInterval"),
-        (Topic::StopRefused, "TxCtrlr.StopTxOnInvalidId"),
-    ],
+    settings: SETTINGS,
 };
+
+pub(super) static WIRE_21: Wire =
+    Wire { subprotocol: "ocpp2.1", kinds: CALLS_AND_SENDS, ..WIRE_201 };
+
+const SETTINGS: &[(Topic, &str)] = &[
+    (Topic::AskFirst, "AuthCtrlr.AuthorizeRemoteStart"),
+    (Topic::Heartbeat, "OCPPCommCtrlr.HeartbeatInterval"),
+    (Topic::Sampling, "SampledDataCtrlr.TxUpdatedInterval"),
+    (Topic::StopRefused, "TxCtrlr.StopTxOnInvalidId"),
+];
 
 /// What cards are, in the words of IdTokenEnumType.
 const CARD: &str = "ISO14443";
@@ -133,7 +140,7 @@ fn reading(at: &str, context: &str, meter_wh: u64, power_w: Option<u32>) -> Valu
     json!({ "timestamp": at, "sampledValue": samples })
 }
 
-/// What shows: OCPP 2.0.1 tells the rest with the transaction.
+/// What shows: OCPP 2.x tells the rest with the transaction.
 const fn status(condition: Condition) -> &'static str {
     match condition {
         Condition::Free => "Available",
