@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::message::{Body, ChargeNo, Command, Reply, Response, Writing};
 use super::settings::Topic;
+use super::stream::Part;
 use super::{v2, v16};
 use crate::domain::Millis;
 use crate::ocpp::Kind;
@@ -66,6 +67,8 @@ pub(super) struct Wire {
     /// A name for a new charge, where stations give it: unique among all that the station gives, also after it was
     /// switched off.
     pub(super) name: fn(Millis, ChargeNo) -> Option<String>,
+    /// How a part of a periodic event stream is sent, where there are such streams.
+    pub(super) stream: Option<fn(&Part) -> (&'static str, Value)>,
     /// The settings that exist, by their names.
     pub(super) settings: &'static [(Topic, &'static str)],
 }
