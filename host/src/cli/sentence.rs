@@ -79,6 +79,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
+        EventBody::AnswerRefused { action, code, description } => {
+            let action = action.as_deref().unwrap_or("something");
+            format!("cannot take the answer to {action}: {code} {description}")
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }
