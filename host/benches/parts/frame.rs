@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use plugpoint::domain::Validation;
 use plugpoint::ocpp::{Call, Dialect, Frame, v2, v16};
 
 /// Messages as stations send them all day.
@@ -36,10 +37,10 @@ const TYPICAL: [(&str, &Dialect, &str); 6] = [
 ];
 
 fn read(dialect: &Dialect, text: &str) -> Call {
-    let Ok(Frame::Call { action, payload, .. }) = Frame::parse(text, dialect.kinds) else {
+    let Ok(Frame::Call { action, payload, .. }) = Frame::parse(text, dialect.message_types) else {
         panic!("not a call: {text}");
     };
-    dialect.read_call(&action, &payload).expect("a typical message is accepted")
+    dialect.read_call(&action, &payload, Validation::Strict).expect("a typical message is accepted")
 }
 
 pub(crate) fn bench(criterion: &mut Criterion) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Action, StationTime};
+use super::{Action, Finding, StationTime};
 use crate::domain::{
     IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
 };
@@ -15,6 +15,8 @@ use crate::domain::{
 pub struct Call {
     pub action: &'static Action,
     pub request: Request,
+    /// What in it is not as the tables say; of a station that is allowed to be odd.
+    pub oddities: Vec<Finding>,
 }
 
 /// What a station reports or asks.

@@ -107,10 +107,10 @@ pub(super) enum Step {
 }
 
 /// An answer that may not leave before its commit. Only a receipt opens it.
-struct Sealed(Answer);
+struct Sealed(Result<Answer, Fault>);
 
 impl Sealed {
-    fn open(self, _durable: &Receipt) -> Answer {
+    fn open(self, _durable: &Receipt) -> Result<Answer, Fault> {
         self.0
     }
 }
@@ -190,8 +190,10 @@ impl Exchange {
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Other => {
-                let reply = Answer::Stock(self.scribe.action.reply);
-                return self.commit(self.scribe.other(), reply, None);
+                let why = "this is on record, but nobody here has an answer to it";
+                let reply = self.scribe.action.reply.map(Answer::Stock);
+                let reply = reply.ok_or_else(|| Fault::new(ErrorCode::NotSupported, why));
+                return self.commit_then(self.scribe.other(), reply, None);
             }
             Request::Boot(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
@@ -375,7 +377,10 @@ impl Exchange {
             return self.lost_thread();
         };
         match result {
-            Ok(receipt) => self.done(sealed.open(&receipt)),
+            Ok(receipt) => {
+                self.stage = Stage::Over;
+                Step::Done(sealed.open(&receipt))
+            }
             Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
                 match (conflict, grounds, self.ask.clone()) {
                     (Conflict::Effects, Some(grounds), Some(ask)) => {
@@ -435,7 +440,16 @@ impl Exchange {
     }
 
     fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {
-        self.stage = Stage::Committing(Sealed(answer), grounds);
+        self.commit_then(commit, Ok(answer), grounds)
+    }
+
+    fn commit_then(
+        &mut self,
+        commit: Commit,
+        reply: Result<Answer, Fault>,
+        grounds: Option<Grounds>,
+    ) -> Step {
+        self.stage = Stage::Committing(Sealed(reply), grounds);
         Step::Commit(commit)
     }
 

@@ -59,6 +59,8 @@ pub(super) enum Parting {
     WeakerProof,
     Credentials,
     Protocol,
+    /// It is dealt with otherwise from the next connection on.
+    Handling,
 }
 
 impl Parting {
@@ -76,6 +78,7 @@ impl Parting {
                 (CloseCode::Policy, "the connection in place proved itself better")
             }
             Self::Credentials => (CloseCode::Policy, "the credentials have changed: connect again"),
+            Self::Handling => (CloseCode::Restart, "settings changed: connect again"),
             Self::Protocol => (CloseCode::Policy, "another protocol is wanted: connect again"),
             Self::NotReading => (CloseCode::Policy, "too many messages wait to be read"),
         };

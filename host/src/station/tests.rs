@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::commands::CommandId;
 use super::lookup::look;
-use super::machine::{Input, Link, Machine, Manners, Now, Output};
+use super::machine::{Handling, Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure, Record};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
@@ -102,7 +102,11 @@ impl Bench {
     }
 
     fn link_over(&mut self, dialect: &'static Dialect) {
-        self.input(Input::Linked(Link { dialect, peer: "127.0.0.1:5000".into() }));
+        self.link_as(dialect, Handling::default());
+    }
+
+    fn link_as(&mut self, dialect: &'static Dialect, handling: Handling) {
+        self.input(Input::Linked(Link { dialect, peer: "127.0.0.1:5000".into(), handling }));
     }
 
     /// A station of the second family.

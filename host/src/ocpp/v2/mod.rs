@@ -4,9 +4,8 @@
 mod read;
 mod write;
 
-use super::Dialect;
-use super::catalogue::{V21_ACTIONS, V201_ACTIONS};
 use super::frame::{CALLS, CALLS_AND_SENDS};
+use super::{Dialect, catalogue};
 
 /// What the versions of the family differ in beyond their tables of actions.
 #[derive(Debug)]
@@ -39,8 +38,8 @@ static EDITION_21: Edition = Edition {
 /// OCPP 2.0.1 as the house sees it.
 pub static V201: Dialect = Dialect {
     subprotocol: "ocpp2.0.1",
-    kinds: CALLS,
-    actions: V201_ACTIONS,
+    message_types: CALLS,
+    catalogue: &catalogue::V201,
     decode: |action, payload| read::decode(&EDITION_201, action, payload),
     encode: |answer, now| write::encode(&EDITION_201, answer, now),
     show_cost: |cost| write::show_cost(&EDITION_201, cost),
@@ -50,8 +49,8 @@ pub static V201: Dialect = Dialect {
 /// OCPP 2.1 as the house sees it.
 pub static V21: Dialect = Dialect {
     subprotocol: "ocpp2.1",
-    kinds: CALLS_AND_SENDS,
-    actions: V21_ACTIONS,
+    message_types: CALLS_AND_SENDS,
+    catalogue: &catalogue::V21,
     decode: |action, payload| read::decode(&EDITION_21, action, payload),
     encode: |answer, now| write::encode(&EDITION_21, answer, now),
     show_cost: |cost| write::show_cost(&EDITION_21, cost),
@@ -64,13 +63,13 @@ mod tests {
 
     use super::super::{Answer, Cost, CostToShow, Fault, Request};
     use super::*;
-    use crate::domain::{Limits, Millis, Permit, Phase, Place, Verdict};
+    use crate::domain::{Limits, Millis, Permit, Phase, Place, Validation, Verdict};
 
     const BOTH: [&Dialect; 2] = [&V201, &V21];
 
     fn said(dialect: &Dialect, action: &str, payload: &str) -> Result<Request, Fault> {
         let payload = RawValue::from_string(payload.to_owned()).unwrap();
-        dialect.read_call(action, &payload).map(|call| call.request)
+        dialect.read_call(action, &payload, Validation::Strict).map(|call| call.request)
     }
 
     fn call(action: &str, payload: &str) -> Result<Request, Fault> {
