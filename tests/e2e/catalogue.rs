@@ -149,7 +149,7 @@ fn round_trip(
     let id = MessageId::new("1").unwrap();
     let action = action.name.to_owned();
     let text = Frame::Call { id, action, payload: arranged }.write();
-    let Ok(Frame::Call { payload: came, .. }) = Frame::parse(&text, dialect.kinds) else {
+    let Ok(Frame::Call { payload: came, .. }) = Frame::parse(&text, dialect.message_types) else {
         return Err("it is no frame any more".to_owned());
     };
     let value = |text: &RawValue| serde_json::from_str::<Value>(text.get()).unwrap();

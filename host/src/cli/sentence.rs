@@ -126,6 +126,7 @@ fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcom
     match outcome {
         CommandOutcome::Answered => format!("answered {action}"),
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
+        CommandOutcome::Unfit => format!("answered {action} with what its protocol does not allow"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
         CommandOutcome::Invalid => {

@@ -193,6 +193,8 @@ pub enum CommandOutcome {
     Answered,
     /// The station answered with a CALLERROR; its error code.
     Refused(String),
+    /// The station answered what its protocol does not allow.
+    Unfit,
     TimedOut,
     Disconnected,
     /// Not sent: the station's protocol has no such call, or the payload does not fit it.

@@ -30,7 +30,7 @@ use crate::domain::{IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, 
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect = Dialect {
     subprotocol: "ocpp1.6",
-    kinds: CALLS,
+    message_types: CALLS,
     catalogue: &V16,
     decode,
     encode,

@@ -3,6 +3,8 @@
 //! Whoever drives it hands in [`Input`]s with the time, and carries out the [`Output`]s. One CALL of the station is
 //! worked on at a time, in the order of arrival; one CALL of ours is open at a time.
 
+mod costs;
+mod fitting;
 mod unanswered;
 
 use std::collections::VecDeque;
@@ -12,19 +14,15 @@ use serde_json::value::RawValue;
 
 use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
-use super::display;
 use super::exchange::{Exchange, Found, Look, Step};
 use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
-    TariffAsk, TariffSaid, Validation,
+    AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId, TariffAsk,
+    TariffSaid, Validation,
 };
-use crate::ocpp::frame::empty_object;
-use crate::ocpp::{
-    BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Finding, Frame, MessageId, Problem,
-};
+use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -243,7 +241,7 @@ impl Machine {
 
     fn text(&mut self, now: Now, text: String) {
         let Some(link) = &self.link else { return };
-        match Frame::parse(&text, link.dialect.kinds) {
+        match Frame::parse(&text, link.dialect.message_types) {
             Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
             Ok(Frame::Send { action, payload, .. }) => self.sent(now, &action, &payload, text),
             Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
@@ -283,7 +281,7 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.tell_oddities(now, call.action.name, &call.oddities);
+                self.tell_oddities(now, &call);
                 let next = Waiting { generation, dialect, id, call, raw, now };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
@@ -294,8 +292,9 @@ impl Machine {
     }
 
     /// What a station may get wrong is not lost on whoever could mend it.
-    fn tell_oddities(&mut self, now: Now, name: &str, oddities: &[Finding]) {
-        let [first, more @ ..] = oddities else { return };
+    fn tell_oddities(&mut self, now: Now, call: &Call) {
+        let [first, more @ ..] = call.oddities.as_slice() else { return };
+        let name = call.action.name;
         let what = match more.len() {
             0 => format!("{name:?} is odd, and taken: {first}"),
             others => format!("{name:?} is odd, and taken: {first}; and {others} more"),
@@ -370,34 +369,6 @@ impl Machine {
         }
     }
 
-    /// Tells the station what its driver may read. Lost is lost: the next price comes in a minute.
-    fn show(&mut self, now: Now, cost: Option<Box<CostToShow>>) {
-        let cost = cost.filter(|_| !self.takes_no_cost);
-        let Some((cost, link)) = cost.zip(self.link.as_ref()) else { return };
-        match (link.dialect.show_cost)(&cost) {
-            Ok(None) => {}
-            Ok(Some(call)) => {
-                self.commands.tell(now.steady, cost.transaction, call);
-                self.next_command();
-            }
-            Err(error) => self.warn(now, format!("the cost cannot be told: {error}")),
-        }
-    }
-
-    /// A station that does not take what it was told is not told again until it connects anew.
-    fn told(&mut self, now: Now, action: &str, result: Result<Box<RawValue>, CommandFailure>) {
-        let refusal = match result {
-            Ok(answer) => display::refusal(answer.get()),
-            Err(CommandFailure::Refused { code, .. }) => Some(code),
-            Err(_) => None,
-        };
-        if let Some(refusal) = refusal {
-            self.takes_no_cost = true;
-            let set_up = "its record says that it shows costs, which may be wrong";
-            self.warn(now, format!("{action} with a cost was answered with {refusal:?}: {set_up}"));
-        }
-    }
-
     fn command(&mut self, now: Now, id: CommandId, command: Command) {
         let Some(link) = &self.link else {
             return self.outputs.push_back(Output::Settle(id, Err(CommandFailure::Offline)));
@@ -427,6 +398,7 @@ impl Machine {
         id: &MessageId,
         result: Result<Box<RawValue>, CommandFailure>,
     ) {
+        let result = result.and_then(|answer| self.fitting(now, id, answer));
         match self.commands.answered(id, result) {
             Some(settled) => self.settle(now, settled),
             None => self.warn(now, format!("an answer to no open call, message id {id:?}")),
@@ -473,11 +445,7 @@ impl Machine {
 
     fn refuse(&mut self, id: MessageId, fault: &Fault) {
         let Some(link) = &self.link else { return };
-        let problem = Problem {
-            code: (link.dialect.spell)(fault.code).to_owned(),
-            description: fault.description.clone().into_owned(),
-            details: empty_object(),
-        };
+        let problem = link.dialect.problem(fault);
         self.send(&Frame::Error { id, problem });
     }
 
@@ -500,20 +468,5 @@ impl Machine {
 
     fn silence_limit(&self) -> Duration {
         self.manners.heartbeat * SILENT_AFTER_HEARTBEATS
-    }
-}
-
-impl Settled {
-    /// What the record says of it; nothing of a command that never left.
-    fn outcome(&self) -> Option<CommandOutcome> {
-        match &self.result {
-            Ok(_) => Some(CommandOutcome::Answered),
-            Err(CommandFailure::Refused { code, .. }) => {
-                Some(CommandOutcome::Refused(code.clone()))
-            }
-            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
-            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
-            Err(_) => None,
-        }
     }
 }
