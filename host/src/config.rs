@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::domain::Validation;
 use crate::tls::Source;
 
 /// Where stations connect unless told otherwise.
@@ -38,6 +39,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown_stations: bool,
+    /// What becomes of messages that are not what their version says, where a station's record does not say.
+    pub validation: Validation,
     /// Told to stations in the answer to BootNotification.
     pub heartbeat: Duration,
     /// From the arrival of a message to the last word of the policies.
@@ -80,6 +83,7 @@ struct File {
     organisation: Option<String>,
     admin: Option<SocketAddr>,
     accept_unknown_stations: Option<bool>,
+    validation: Option<Validation>,
     heartbeat_seconds: Option<u32>,
     policy_deadline_ms: Option<u32>,
     when_nobody_decides: Option<DefaultVerdict>,
@@ -165,6 +169,7 @@ impl Config {
             admin: overrides.admin.or(file.admin).unwrap_or(fallback(DEFAULT_ADMIN, 8081)),
             accept_unknown_stations: overrides.accept_unknown_stations
                 || file.accept_unknown_stations.unwrap_or(false),
+            validation: file.validation.unwrap_or_default(),
             heartbeat: Duration::from_secs(
                 within("heartbeat-seconds", file.heartbeat_seconds.unwrap_or(300), 10, 86_400)?
                     .into(),

@@ -178,7 +178,7 @@ impl Server {
         server.keep_certificates(&security);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(config.accept_unknown_stations, &security)?;
+        server.open_door(&config, &security)?;
         Ok(server)
     }
 
@@ -257,14 +257,15 @@ impl Server {
         Ok(())
     }
 
-    fn open_door(&mut self, accept_unknown: bool, tls: &Tls) -> Result<(), StartError> {
+    fn open_door(&mut self, config: &Config, tls: &Tls) -> Result<(), StartError> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let admission = Admission {
             store: self.store.clone(),
             credentials: Credentials::new(secret, cores),
-            accept_unknown,
+            accept_unknown: config.accept_unknown_stations,
+            validation: config.validation,
         };
         let door = Arc::new(Door { registry: self.registry.clone(), admission });
         let listener = listen(self.stations)?;

@@ -31,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),
-    ("config", &["tls::Source"]),
+    ("config", &["domain", "tls::Source"]),
     ("main", &[]),
 ];
 

@@ -131,6 +131,7 @@ async fn tell(
         }
         Err(
             failure @ (CommandFailure::TimedOut
+            | CommandFailure::Unfit { .. }
             | CommandFailure::Disconnected
             | CommandFailure::ShuttingDown),
         ) => {

@@ -74,6 +74,7 @@ pub(super) async fn put(
             record.tags = change.tags.over(Some(record.tags)).unwrap_or_default();
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
             record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
+            record.validation = change.validation.over(record.validation);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
             record.security_profile = change.least_security_profile.over(record.security_profile);
             record.raises_security =
@@ -87,6 +88,8 @@ pub(super) async fn put(
             registry.hang_up(&id, Changed::Protocol);
         } else if profile < record.least_profile() {
             registry.hang_up(&id, Changed::Credentials);
+        } else if !change.validation.is_keep() {
+            registry.hang_up(&id, Changed::Handling);
         }
     }
     let live = registry.live(&id);
@@ -132,6 +135,7 @@ fn view(
         tags: record.tags,
         settings: record.settings,
         wanted_protocol: record.wanted_protocol,
+        validation: record.validation,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
         security_profile: live.as_ref().and_then(|live| live.profile),

@@ -1,7 +1,9 @@
 //! One line per event that a person can read. Pure. Texts of stations are shown without control characters.
 
 use super::table::visible;
-use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
+use crate::admin::views::{
+    DecisionView, EventBody, EventView, ReadingView, Timestamp, VerdictView,
+};
 use crate::domain::{CertificateChange, CommandOutcome, Place, PluginChange, PluginName};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
@@ -79,14 +81,16 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::CertificateChanged { change, serial, until, why } => {
-            let serial = serial.as_ref().map(|serial| format!(" {serial}")).unwrap_or_default();
-            let until = until.map(|until| format!(", good until {until}")).unwrap_or_default();
-            format!("certificate{serial} {}{until}{}", certified(*change), because(why))
+            certificate(*change, serial.as_deref(), *until, &because(why))
         }
         EventBody::SecurityEvent { event, info } => {
             format!("security event {event}{}", because(info))
         }
         EventBody::Other { action } => format!("sent {action}"),
+        EventBody::AnswerRefused { action, code, description } => {
+            let action = action.as_deref().unwrap_or("something");
+            format!("cannot take the answer to {action}: {code} {description}")
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }
@@ -100,15 +104,23 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
 }
 
 /// What became of a certificate.
-fn certified(change: CertificateChange) -> &'static str {
-    match change {
+fn certificate(
+    change: CertificateChange,
+    serial: Option<&str>,
+    until: Option<Timestamp>,
+    because: &str,
+) -> String {
+    let serial = serial.map(|serial| format!(" {serial}")).unwrap_or_default();
+    let until = until.map(|until| format!(", good until {until}")).unwrap_or_default();
+    let what = match change {
         CertificateChange::Asked => "asked for",
         CertificateChange::Refused => "asked for and refused",
         CertificateChange::Signed => "signed",
         CertificateChange::Installed => "taken by the station",
         CertificateChange::Rejected => "not taken by the station",
         CertificateChange::Removed => "removed",
-    }
+    };
+    format!("certificate{serial} {what}{until}{because}")
 }
 
 /// What an operator did to a plugin; the version's name follows.
@@ -142,6 +154,7 @@ fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcom
     match outcome {
         CommandOutcome::Answered => format!("answered {action}"),
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
+        CommandOutcome::Unfit => format!("answered {action} with what its protocol does not allow"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
         CommandOutcome::Invalid => {

@@ -22,7 +22,7 @@ use crate::admin::views::{
     Change, CommandRequest, CommandResponse, StationChange, StationView, StationsPage,
     WaitingCommandView, WaitingCommandsPage,
 };
-use crate::domain::{SecurityProfile, StationId};
+use crate::domain::{SecurityProfile, StationId, Validation};
 
 /// How long the server is given beyond the time that it gives the station.
 const GRACE: Duration = Duration::from_secs(10);
@@ -158,6 +158,10 @@ struct SetArgs {
     /// Once it has come in with a stronger profile, let that be its weakest (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     raise_profile: Option<bool>,
+    /// What becomes of messages that are not what their version of OCPP says: `strict` refuses them, `lenient` keeps what
+    /// is good in them; `server` for what the server is set to
+    #[arg(long, value_name = "strict|lenient|server", value_parser = parse_validation)]
+    validation: Option<Change<Validation>>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -171,6 +175,15 @@ struct CallArgs {
     payload: String,
     #[command(flatten)]
     patience: Patience,
+}
+
+fn parse_validation(text: &str) -> Result<Change<Validation>, String> {
+    match text {
+        "strict" => Ok(Change::Set(Validation::Strict)),
+        "lenient" => Ok(Change::Set(Validation::Lenient)),
+        "server" => Ok(Change::Clear),
+        _ => Err("must be strict, lenient or server".to_owned()),
+    }
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -213,6 +226,7 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
+        validation: args.validation.unwrap_or_default(),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
         least_security_profile: profile_change(args.least_profile)?,
         raises_security: args.raise_profile.map_or(Change::Keep, Change::Set),
@@ -313,6 +327,12 @@ fn details(station: &StationView) -> String {
     row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
     row("currency", or_nothing(station.currency.as_ref()));
     row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
+    let validation = match station.validation {
+        None => "as the server is set",
+        Some(Validation::Strict) => "strict",
+        Some(Validation::Lenient) => "lenient",
+    };
+    row("validation", validation.to_owned());
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());

@@ -24,6 +24,8 @@ pub struct StationCertificate {
 pub struct CertificateRequest {
     /// PKCS#10 in PEM, as it came.
     pub request: String,
+    /// By which the station knows it again.
+    pub number: Option<i64>,
     pub asked: Millis,
     /// Of the certificate, once it is signed.
     pub serial: Option<String>,

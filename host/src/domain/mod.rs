@@ -38,7 +38,9 @@ pub use post::{
     NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
-pub use station::{BootInfo, ConnectorState, NoSuchProfile, SecurityProfile, StationRecord};
+pub use station::{
+    BootInfo, ConnectorState, NoSuchProfile, SecurityProfile, StationRecord, Validation,
+};
 pub use tariff::{
     Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,

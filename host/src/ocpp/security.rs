@@ -14,7 +14,8 @@ const FOR_STATION: &str = "ChargingStationCertificate";
 pub(super) fn sign(payload: &RawValue, version: &str) -> Result<Request, Fault> {
     let wire: Sign = read(payload, version)?;
     let is_for_station = wire.certificate_type.is_none_or(|kind| kind == FOR_STATION);
-    Ok(Request::Sign(SignCertificate { request: wire.csr, is_for_station }))
+    let (request, number) = (wire.csr, wire.request_id);
+    Ok(Request::Sign(SignCertificate { request, number, is_for_station }))
 }
 
 pub(super) fn event(payload: &RawValue, version: &str) -> Result<Request, Fault> {
@@ -38,6 +39,8 @@ struct Answered {
 struct Sign {
     csr: String,
     certificate_type: Option<String>,
+    /// Only of 2.1.
+    request_id: Option<i64>,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use tracing::{info, warn};
 
 use super::credentials::{Credentials, spellings};
-use crate::domain::{SecurityProfile, StationCertificate, StationId, StationRecord, Versioned};
+use super::machine::Handling;
+use crate::domain::{
+    SecurityProfile, StationCertificate, StationId, StationRecord, Validation, Versioned,
+};
 use crate::ocpp::Dialect;
 use crate::store::{Commit, CommitError, Expect, Store, StoreError};
 use crate::tls::Certificate;
@@ -17,6 +20,8 @@ pub struct Admission {
     pub credentials: Credentials,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown: bool,
+    /// For stations whose record does not say how strict to be.
+    pub validation: Validation,
 }
 
 /// What a request asks for, as far as its head tells. Holds a password: never to be printed.
@@ -47,6 +52,7 @@ pub(super) struct Admitted {
     pub(super) profile: SecurityProfile,
     /// `None`: no subprotocol in common.
     pub(super) dialect: Option<&'static Dialect>,
+    pub(super) handling: Handling,
 }
 
 /// Why a request does not come in.
@@ -89,9 +95,10 @@ impl Admission {
         let found = found.ok_or(Refusal::Unknown)?;
         let shown = self.prove(knock, way, &found.value).await?;
         let dialect = Dialect::choose(&knock.offered, found.value.wanted_protocol.as_deref());
+        let handling = Handling { validation: found.value.validation.unwrap_or(self.validation) };
         let profile = shown.profile;
         self.learn(&knock.station, found, &shown).await;
-        Ok(Admitted { profile, dialect })
+        Ok(Admitted { profile, dialect, handling })
     }
 
     async fn prove(

@@ -249,7 +249,7 @@ async fn hand_over(
     peer: SocketAddr,
 ) {
     let Knock { station, offered, .. } = knock;
-    let Admitted { profile, dialect } = admitted;
+    let Admitted { profile, dialect, handling } = admitted;
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
         return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
     };
@@ -261,7 +261,7 @@ async fn hand_over(
         return socket.part(Parting::NoSubprotocol);
     };
     let socket = Box::new(socket);
-    let arrival = Arrival { station: station.clone(), socket, dialect, peer, profile };
+    let arrival = Arrival { station: station.clone(), socket, dialect, peer, profile, handling };
     if let Err((reason, socket)) = registry.arrive(arrival) {
         warn!(%station, %peer, %reason, "turned away");
         socket.part(match reason {

@@ -64,8 +64,13 @@ impl Scribe {
         let body = FactBody::CertificateChanged { change, serial: None, until: None, why };
         commit.fact(self.fact(None, body), Some(self.raw.clone()));
         if refusal.is_none() {
-            let (request, asked) = (wanted.request.clone(), self.received);
-            let request = CertificateRequest { request, asked, serial: None, tries: 0 };
+            let request = CertificateRequest {
+                request: wanted.request.clone(),
+                number: wanted.number,
+                asked: self.received,
+                serial: None,
+                tries: 0,
+            };
             commit.certificate_request(&self.station, &request);
         }
         (commit, refusal)

@@ -46,7 +46,7 @@ mod tests {
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         let request = params.serialize_request(&KeyPair::generate().unwrap()).unwrap();
-        SignCertificate { request: request.pem().unwrap(), is_for_station: true }
+        SignCertificate { request: request.pem().unwrap(), number: None, is_for_station: true }
     }
 
     #[test]

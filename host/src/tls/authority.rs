@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(serial.len(), 2 * SERIAL_BYTES);
         assert_eq!(
             *serial,
-            hex(&X509Certificate::from_der(authority.der()).unwrap().1.raw_serial())
+            hex(X509Certificate::from_der(authority.der()).unwrap().1.raw_serial())
         );
     }
 }

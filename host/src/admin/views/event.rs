@@ -163,6 +163,12 @@ pub enum EventBody {
     Other {
         action: String,
     },
+    AnswerRefused {
+        /// What the answer was to; `null` when that is not known any more.
+        action: Option<String>,
+        code: String,
+        description: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -273,6 +279,9 @@ impl From<FactBody> for EventBody {
             }
             FactBody::SecurityEvent { event, info } => Self::SecurityEvent { event, info },
             FactBody::Other { action } => Self::Other { action },
+            FactBody::AnswerRefused { action, code, description } => {
+                Self::AnswerRefused { action, code, description }
+            }
             FactBody::CommandAnswered { action, outcome, plugin, command } => {
                 Self::CommandAnswered { action, outcome, plugin, command }
             }

@@ -20,6 +20,7 @@ pub enum Code {
     RefusedByStation,
     RejectedByStation,
     CertificateNotFound,
+    UnfitAnswer,
     UnknownAction,
     SessionNotFound,
     EventNotFound,
@@ -59,6 +60,7 @@ impl Code {
             Self::RefusedByStation => ("refused-by-station", 502),
             Self::RejectedByStation => ("rejected-by-station", 409),
             Self::CertificateNotFound => ("certificate-not-found", 404),
+            Self::UnfitAnswer => ("unfit-answer", 502),
             Self::UnknownAction => ("unknown-action", 400),
             Self::SessionNotFound => ("session-not-found", 404),
             Self::EventNotFound => ("event-not-found", 404),
@@ -94,7 +96,7 @@ pub struct ErrorView {
     /// Only of `refused-by-station`: its description, in the station's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What goes with `refused-by-station`, and with what the command line finds refused: as the station sent it.
+    /// What goes with `refused-by-station` and `unfit-answer`, and with what the command line finds refused: as the station sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<RawValue>>,
 }

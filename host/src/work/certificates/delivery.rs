@@ -72,6 +72,8 @@ struct CertificateSigned<'a> {
     /// Not in OCPP 1.6, which knows one kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<i64>,
 }
 
 impl Rim {
@@ -95,6 +97,7 @@ impl Rim {
         let call = CertificateSigned {
             certificate_chain: &ready.certificate.value.pem,
             certificate_type: (!is_first_family(protocol)).then_some("ChargingStationCertificate"),
+            request_id: ready.request.value.number,
         };
         let command = Command {
             action: "CertificateSigned".to_owned(),
@@ -111,6 +114,7 @@ impl Rim {
             }
             Err(
                 failure @ (CommandFailure::TimedOut
+                | CommandFailure::Unfit { .. }
                 | CommandFailure::Disconnected
                 | CommandFailure::Offline
                 | CommandFailure::Busy
