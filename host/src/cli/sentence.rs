@@ -79,6 +79,9 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
+        EventBody::MessageRefused { action, why } => {
+            format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }

@@ -132,6 +132,12 @@ pub enum FactBody {
     Other {
         action: String,
     },
+    /// A message that was answered with an error, or not at all; its text is kept.
+    MessageRefused {
+        /// `None` when not even that could be read.
+        action: Option<String>,
+        why: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -173,6 +179,7 @@ pub enum FactKind {
     OrphanStop,
     MeterValues,
     Other,
+    MessageRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -248,6 +255,7 @@ impl FactBody {
             Self::OrphanStop { .. } => FactKind::OrphanStop,
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::Other { .. } => FactKind::Other,
+            Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -274,6 +282,7 @@ impl FactBody {
             | Self::ConnectorStatus { .. }
             | Self::MeterValues { .. }
             | Self::Other { .. }
+            | Self::MessageRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

@@ -26,7 +26,7 @@ use super::{
     Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, OwnCall, Request, Shown,
     StationTime, Status, TransactionEvent,
 };
-use crate::domain::{IdToken, Millis, Phase, Place, Refusal, Verdict, hex};
+use crate::domain::{Acceptance, IdToken, Millis, Phase, Place, Refusal, Verdict, hex};
 
 /// OCPP 2.0.1 as the house sees it.
 pub static DIALECT: Dialect =
@@ -126,10 +126,14 @@ fn digest(payload: &RawValue) -> String {
 
 fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Error> {
     match answer {
-        Answer::Boot { interval } => to_raw_value(&BootNotificationResponse {
+        Answer::Boot { acceptance, interval } => to_raw_value(&BootNotificationResponse {
             current_time: now.to_utc(),
             interval: u16::try_from(interval.as_secs()).unwrap_or(u16::MAX),
-            status: RegistrationStatusEnumType::Accepted,
+            status: match acceptance {
+                Acceptance::Accepted => RegistrationStatusEnumType::Accepted,
+                Acceptance::Pending => RegistrationStatusEnumType::Pending,
+                Acceptance::Rejected => RegistrationStatusEnumType::Rejected,
+            },
             status_info: None,
         }),
         Answer::Heartbeat => to_raw_value(&HeartbeatResponse { current_time: now.to_utc() }),
@@ -171,6 +175,7 @@ fn spell(code: ErrorCode) -> &'static str {
         ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
         ErrorCode::OccurrenceConstraintViolation => "OccurrenceConstraintViolation",
         ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",
+        ErrorCode::SecurityError => "SecurityError",
         ErrorCode::GenericError => "GenericError",
     }
 }

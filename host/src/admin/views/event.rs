@@ -149,6 +149,11 @@ pub enum EventBody {
     Other {
         action: String,
     },
+    MessageRefused {
+        /// `null` when not even that could be read.
+        action: Option<String>,
+        why: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -255,6 +260,7 @@ impl From<FactBody> for EventBody {
                 Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
+            FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
             FactBody::CommandAnswered { action, outcome, plugin, command } => {
                 Self::CommandAnswered { action, outcome, plugin, command }
             }
