@@ -4,7 +4,9 @@ use super::table::visible;
 use crate::admin::views::{
     DecisionView, EventBody, EventView, ReadingView, Timestamp, VerdictView,
 };
-use crate::domain::{CertificateChange, CommandOutcome, Place, PluginChange, PluginName};
+use crate::domain::{
+    CertificateChange, CommandOutcome, Place, PluginChange, PluginName, SessionId,
+};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
 const MAX_SAMPLES: usize = 3;
@@ -75,10 +77,7 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::MeterValues { evse, connector, session, readings } => {
             let place = Place { evse: *evse, connector: *connector };
-            match session {
-                Some(id) => format!("session {id} meter: {}", samples(readings)),
-                None => format!("connector {place} meter: {}", samples(readings)),
-            }
+            metered(place, *session, readings)
         }
         EventBody::CertificateChanged { change, serial, until, why } => {
             certificate(*change, serial.as_deref(), *until, &because(why))
@@ -91,6 +90,9 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             let action = action.as_deref().unwrap_or("something");
             format!("cannot take the answer to {action}: {code} {description}")
         }
+        EventBody::MessageRefused { action, why } => {
+            format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }
@@ -100,6 +102,14 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         EventBody::PluginsOrdered { hook, order } => {
             format!("plugins of the hook {hook}: asked {}", first(order))
         }
+    }
+}
+
+/// What a meter showed, of a session or of a connector alone.
+fn metered(place: Place, session: Option<SessionId>, readings: &[ReadingView]) -> String {
+    match session {
+        Some(id) => format!("session {id} meter: {}", samples(readings)),
+        None => format!("connector {place} meter: {}", samples(readings)),
     }
 }
 

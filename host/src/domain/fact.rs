@@ -154,6 +154,12 @@ pub enum FactBody {
         code: String,
         description: String,
     },
+    /// A message that was answered with an error, or not at all; its text is kept.
+    MessageRefused {
+        /// `None` when not even that could be read.
+        action: Option<String>,
+        why: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -198,6 +204,7 @@ pub enum FactKind {
     SecurityEvent,
     Other,
     AnswerRefused,
+    MessageRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -295,6 +302,7 @@ impl FactBody {
             Self::SecurityEvent { .. } => FactKind::SecurityEvent,
             Self::Other { .. } => FactKind::Other,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
+            Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -324,6 +332,7 @@ impl FactBody {
             | Self::MeterValues { .. }
             | Self::Other { .. }
             | Self::AnswerRefused { .. }
+            | Self::MessageRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

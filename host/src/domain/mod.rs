@@ -39,7 +39,8 @@ pub use post::{
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
 pub use station::{
-    BootInfo, ConnectorState, NoSuchProfile, SecurityProfile, StationRecord, Validation,
+    Acceptance, BootInfo, ConnectorState, NoSuchProfile, Pings, SecurityProfile, StationRecord,
+    Validation,
 };
 pub use tariff::{
     Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tracing::{info, warn};
 
 use super::credentials::{Credentials, spellings};
-use super::machine::Handling;
+use super::handling::Handling;
 use crate::domain::{
     SecurityProfile, StationCertificate, StationId, StationRecord, Validation, Versioned,
 };
@@ -95,7 +95,7 @@ impl Admission {
         let found = found.ok_or(Refusal::Unknown)?;
         let shown = self.prove(knock, way, &found.value).await?;
         let dialect = Dialect::choose(&knock.offered, found.value.wanted_protocol.as_deref());
-        let handling = Handling { validation: found.value.validation.unwrap_or(self.validation) };
+        let handling = Handling::of(&found.value, self.validation);
         let profile = shown.profile;
         self.learn(&knock.station, found, &shown).await;
         Ok(Admitted { profile, dialect, handling })

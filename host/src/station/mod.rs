@@ -14,8 +14,11 @@ pub mod credentials;
 mod display;
 pub mod door;
 mod exchange;
+mod handling;
+mod liveness;
 mod lookup;
 pub mod machine;
+mod probation;
 mod question;
 pub mod registry;
 mod scribe;
@@ -28,4 +31,5 @@ mod tests;
 mod warnings;
 
 pub use actor::Rim;
+pub use handling::Handling;
 pub use registry::{Command, CommandFailure, Live, Registry};

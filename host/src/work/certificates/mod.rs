@@ -137,7 +137,7 @@ impl Certificates {
             else {
                 continue;
             };
-            let due = (live.since + SETTLE).max(*not_before);
+            let due = (live.booted.unwrap_or(live.since) + SETTLE).max(*not_before);
             if due > now {
                 wake = wake.min(due);
                 continue;
