@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::domain::Validation;
+
 /// Where stations connect unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown_stations: bool,
+    /// What becomes of messages that are not what their version says, where a station's record does not say.
+    pub validation: Validation,
     /// Told to stations in the answer to BootNotification.
     pub heartbeat: Duration,
     /// From the arrival of a message to the last word of the policies.
@@ -64,6 +68,7 @@ struct File {
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     accept_unknown_stations: Option<bool>,
+    validation: Option<Validation>,
     heartbeat_seconds: Option<u32>,
     policy_deadline_ms: Option<u32>,
     when_nobody_decides: Option<DefaultVerdict>,
@@ -128,6 +133,7 @@ impl Config {
             admin: overrides.admin.or(file.admin).unwrap_or(fallback(DEFAULT_ADMIN, 8081)),
             accept_unknown_stations: overrides.accept_unknown_stations
                 || file.accept_unknown_stations.unwrap_or(false),
+            validation: file.validation.unwrap_or_default(),
             heartbeat: Duration::from_secs(
                 within("heartbeat-seconds", file.heartbeat_seconds.unwrap_or(300), 10, 86_400)?
                     .into(),

@@ -143,7 +143,7 @@ impl Server {
         server.keep_post(&host, inboxes);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(config.accept_unknown_stations).await?;
+        server.open_door(&config).await?;
         Ok(server)
     }
 
@@ -208,7 +208,7 @@ impl Server {
         Ok(())
     }
 
-    async fn open_door(&mut self, accept_unknown: bool) -> Result<(), StartError> {
+    async fn open_door(&mut self, config: &Config) -> Result<(), StartError> {
         let listener = listen(self.stations)?;
         self.stations = listener.local_addr().unwrap_or(self.stations);
         let mut secret = [0; 32];
@@ -218,7 +218,8 @@ impl Server {
             store: self.store.clone(),
             registry: self.registry.clone(),
             credentials: Credentials::new(secret, cores),
-            accept_unknown,
+            accept_unknown: config.accept_unknown_stations,
+            validation: config.validation,
         });
         self.tasks.push(tokio::spawn(door.serve(listener, self.stopping.clone())));
         let presence = self.presence.clone();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use plugpoint::sim::Event;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::support::{Fleet, Reply, Server, Socket, connect, handshake, insist, profile};
 
@@ -63,10 +65,23 @@ fn cases() -> Vec<(&'static str, Message, Due)> {
             text(r#"[2,"a","Heartbeat","{}"]"#),
             Due::Error("a", "FormationViolation"),
         ),
-        ("extra-field", text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#), Due::Result),
+        (
+            "extra-field",
+            text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#),
+            Due::Error("a", "FormationViolation"),
+        ),
+        ("of-a-lenient-station", text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#), Due::Result),
         ("huge", text(&huge), Due::Close(1009)),
+        ("compressed", compressed(), Due::Close(1002)),
         ("binary", Message::binary(&b"[2,\"a\",\"Heartbeat\",{}]"[..]), Due::Close(1003)),
     ]
+}
+
+/// A frame with the mark of a compressed one; what is in it does not matter.
+fn compressed() -> Message {
+    let mut frame = Frame::message(vec![0xaa, 0x56, 0x4a], OpCode::Data(Data::Text), true);
+    frame.header_mut().rsv1 = true;
+    Message::Frame(frame)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,6 +98,8 @@ async fn bad_input_gets_a_clear_answer_and_disturbs_nobody() {
     };
     bystanders.listen_until("the bystander charges", PATIENCE, one_charge).await;
 
+    let lenient = json!({ "validation": "lenient" });
+    api.put("/v1/stations/BAD-of-a-lenient-station", lenient).await;
     for (name, message, due) in cases() {
         send_and_check(&server, name, message, due).await;
     }
@@ -126,7 +143,6 @@ async fn send_and_check(server: &Server, name: &str, message: Message, due: Due)
         Due::Result => {
             assert!(matches!(reply, Reply::Result { .. }), "{name}: {reply:?}");
             still_served(&mut socket, name).await;
-            return;
         }
         Due::Close(code) => {
             assert_eq!(reply, Reply::Closed(Some(code)), "{name}");

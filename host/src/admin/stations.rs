@@ -84,11 +84,16 @@ pub(super) async fn put(
             record.tags = change.tags.over(Some(record.tags)).unwrap_or_default();
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
             record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
+            record.validation = change.validation.over(record.validation);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
             record
         })
         .await?;
     let mut live = desk.admin.registry.live(&id);
+    if !change.validation.is_keep() && live.as_ref().is_some_and(|live| live.online) {
+        desk.admin.registry.hang_up(&id, Changed::Handling);
+        live = desk.admin.registry.live(&id);
+    }
     if let (Some(wanted), Some(Live { protocol: Some(spoken), .. })) =
         (&record.wanted_protocol, &live)
         && wanted != spoken
@@ -174,6 +179,7 @@ fn view(
         tags: record.tags,
         settings: record.settings,
         wanted_protocol: record.wanted_protocol,
+        validation: record.validation,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
         last_seen: last_seen.map(Timestamp),

@@ -24,7 +24,7 @@ use crate::admin::views::{
     Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
     StationsPage, WaitingCommandView, WaitingCommandsPage,
 };
-use crate::domain::StationId;
+use crate::domain::{StationId, Validation};
 
 /// Random bytes in a password made here. Written in Base64 they are 32 characters, within the 16 to 40 of OCPP.
 const PASSWORD_BYTES: usize = 24;
@@ -164,6 +164,10 @@ struct SetArgs {
     /// The station can show what a session costs so far: tell it (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     shows_cost: Option<bool>,
+    /// What becomes of messages that are not what their version of OCPP says: `strict` refuses them, `lenient` keeps what
+    /// is good in them; `server` for what the server is set to
+    #[arg(long, value_name = "strict|lenient|server", value_parser = parse_validation)]
+    validation: Option<Change<Validation>>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -177,6 +181,15 @@ struct CallArgs {
     payload: String,
     #[command(flatten)]
     patience: Patience,
+}
+
+fn parse_validation(text: &str) -> Result<Change<Validation>, String> {
+    match text {
+        "strict" => Ok(Change::Set(Validation::Strict)),
+        "lenient" => Ok(Change::Set(Validation::Lenient)),
+        "server" => Ok(Change::Clear),
+        _ => Err("must be strict, lenient or server".to_owned()),
+    }
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -220,6 +233,7 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
+        validation: args.validation.unwrap_or_default(),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
     };
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
@@ -343,6 +357,12 @@ fn details(station: &StationView) -> String {
     row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
     row("currency", or_nothing(station.currency.as_ref()));
     row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
+    let validation = match station.validation {
+        None => "as the server is set",
+        Some(Validation::Strict) => "strict",
+        Some(Validation::Lenient) => "lenient",
+    };
+    row("validation", validation.to_owned());
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());

@@ -17,6 +17,8 @@ pub struct StationRecord {
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// The subprotocol that alone is spoken with it, for example `ocpp1.6`; `None` for the newest that both know.
     pub wanted_protocol: Option<String>,
+    /// How strictly its messages are held to their version's tables; `None` for what the server is set to.
+    pub validation: Option<Validation>,
     /// It can show the driver what the session costs so far, and is told.
     pub shows_cost: bool,
     /// PHC string of the Basic password (argon2id). Never leaves the server.
@@ -25,6 +27,17 @@ pub struct StationRecord {
     pub boot: Option<BootInfo>,
     /// When the station was first heard of.
     pub first_seen: Option<Millis>,
+}
+
+/// What becomes of a station's message that is not what its version of OCPP says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validation {
+    /// It is refused, with the error code of that version.
+    #[default]
+    Strict,
+    /// What is good in it is kept, and what is odd is told to the operator.
+    Lenient,
 }
 
 /// What a station said of itself at boot.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Action, StationTime};
+use super::{Action, Finding, StationTime};
 use crate::domain::{
     IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
 };
@@ -15,6 +15,8 @@ use crate::domain::{
 pub struct Call {
     pub action: &'static Action,
     pub request: Request,
+    /// What in it is not as the tables say; of a station that is allowed to be odd.
+    pub oddities: Vec<Finding>,
 }
 
 /// What a station reports or asks.
@@ -26,6 +28,8 @@ pub enum Request {
     Authorize {
         shown: Shown,
     },
+    /// Asks for a token that says that there is none. No policy is asked; nobody is let in by it.
+    AuthorizeNobody,
     Start(Start),
     Meter {
         place: Place,
@@ -125,8 +129,9 @@ pub enum Answer {
         session: SessionId,
         verdict: Verdict,
     },
-    /// To an event of a transaction; a verdict if a token was shown, the cost if it is final.
+    /// To an event of a transaction; a verdict if a token was shown, and what it costs in the end or by now.
     Event {
+        phase: Phase,
         verdict: Option<Verdict>,
         cost: Option<Cost>,
     },
@@ -181,6 +186,10 @@ pub enum ErrorCode {
     OccurrenceConstraintViolation,
     TypeConstraintViolation,
     GenericError,
+    /// Not a message that can be read.
+    RpcFramework,
+    /// A kind of message that the version does not have.
+    MessageTypeNotSupported,
 }
 
 /// Why a CALL gets a CALLERROR. The description is for the station's developer.

@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 use super::commands::CommandId;
 use super::credentials::Proof;
 use super::lookup::look;
-use super::machine::{Input, Link, Machine, Manners, Now, Output};
+use super::machine::{Handling, Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
 use crate::domain::{Millis, StationId};
@@ -46,6 +46,7 @@ pub(super) enum Letter {
         dialect: &'static Dialect,
         peer: SocketAddr,
         proof: Proof,
+        handling: Handling,
     },
     Command(Command, Answer),
     /// The station has to connect again.
@@ -183,12 +184,12 @@ impl Actor {
 
     fn letter(&mut self, letter: Letter) {
         match letter {
-            Letter::Link { socket, dialect, peer, proof } => {
+            Letter::Link { socket, dialect, peer, proof, handling } => {
                 if let Some(old) = self.socket.replace(*socket) {
                     old.part(Parting::Replaced);
                 }
                 info!(station = %self.station, %peer, protocol = dialect.subprotocol, "connected");
-                let link = Link { dialect, peer: peer.to_string() };
+                let link = Link { dialect, peer: peer.to_string(), handling };
                 let now = now();
                 self.live.linked(peer, dialect, proof, now.wall);
                 self.machine.handle(now, Input::Linked(link));
@@ -201,6 +202,12 @@ impl Actor {
             }
             Letter::HangUp(Changed::Credentials) => {
                 self.hang_up(Parting::Credentials, "its credentials have changed".to_owned());
+            }
+            Letter::HangUp(Changed::Handling) => {
+                self.hang_up(
+                    Parting::Handling,
+                    "it is dealt with otherwise from now on".to_owned(),
+                );
             }
             Letter::HangUp(Changed::Protocol) => {
                 self.hang_up(Parting::Protocol, "another protocol is wanted of it".to_owned());
@@ -270,6 +277,10 @@ impl Actor {
                 Output::Commit(commit) => {
                     let committed = self.store.commit(commit);
                     self.wait_for(async move { Some(Input::Committed(committed.await)) });
+                }
+                Output::Keep(commit) => {
+                    let committed = self.store.commit(commit);
+                    self.wait_for(async move { Some(Input::Kept(committed.await)) });
                 }
                 Output::Note(commit) => self.note(commit),
                 Output::Settle(id, result) => {

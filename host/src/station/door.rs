@@ -25,9 +25,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::credentials::{Credentials, Proof, read_basic};
+use super::machine::Handling;
 use super::registry::{Arrival, Registry, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
-use crate::domain::{StationId, StationRecord};
+use crate::domain::{StationId, StationRecord, Validation};
 use crate::ocpp::{DIALECTS, Dialect};
 use crate::store::{Commit, Expect, Store, StoreError};
 
@@ -53,6 +54,8 @@ pub struct Door {
     pub credentials: Credentials,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown: bool,
+    /// For stations whose record does not say how strict to be.
+    pub validation: Validation,
 }
 
 /// What a request asks for, as far as its head tells. Holds a password: never to be printed.
@@ -69,6 +72,7 @@ struct Admitted {
     proof: Proof,
     /// `None`: no subprotocol in common.
     dialect: Option<&'static Dialect>,
+    handling: Handling,
 }
 
 /// Why a request does not come in.
@@ -202,7 +206,8 @@ impl Door {
         let record = record.ok_or(Refusal::Unknown)?.value;
         let proof = self.proof(knock, record.password_hash.as_deref()).await?;
         let dialect = Dialect::choose(&knock.offered, record.wanted_protocol.as_deref());
-        Ok(Admitted { proof, dialect })
+        let handling = Handling { validation: record.validation.unwrap_or(self.validation) };
+        Ok(Admitted { proof, dialect, handling })
     }
 
     async fn proof(&self, knock: &Knock, hash: Option<&str>) -> Result<Proof, Refusal> {
@@ -299,7 +304,7 @@ async fn hand_over(
     peer: SocketAddr,
 ) {
     let Knock { station, offered, .. } = knock;
-    let Admitted { proof, dialect } = admitted;
+    let Admitted { proof, dialect, handling } = admitted;
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
     };
@@ -311,7 +316,7 @@ async fn hand_over(
         return socket.part(Parting::NoSubprotocol);
     };
     let socket = Box::new(socket);
-    let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof };
+    let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof, handling };
     if let Err((reason, socket)) = registry.arrive(arrival) {
         warn!(%station, %peer, %reason, "turned away");
         socket.part(match reason {

@@ -107,10 +107,10 @@ pub(super) enum Step {
 }
 
 /// An answer that may not leave before its commit. Only a receipt opens it.
-struct Sealed(Answer);
+struct Sealed(Result<Answer, Fault>);
 
 impl Sealed {
-    fn open(self, _durable: &Receipt) -> Answer {
+    fn open(self, _durable: &Receipt) -> Result<Answer, Fault> {
         self.0
     }
 }
@@ -190,8 +190,14 @@ impl Exchange {
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Other => {
-                let reply = Answer::Stock(self.scribe.action.reply);
-                return self.commit(self.scribe.other(), reply, None);
+                let why = "this is on record, but nobody here has an answer to it";
+                let reply = self.scribe.action.reply.map(Answer::Stock);
+                let reply = reply.ok_or_else(|| Fault::new(ErrorCode::NotSupported, why));
+                return self.commit_then(self.scribe.other(), reply, None);
+            }
+            Request::AuthorizeNobody => {
+                let answer = Answer::Authorize { verdict: Verdict::Pass };
+                return self.commit(self.scribe.other(), answer, None);
             }
             Request::Boot(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
@@ -267,8 +273,9 @@ impl Exchange {
         if let Some(seen) = seen {
             let is_same = seen == event.digest;
             let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
-            let cost = known.and_then(|session| final_cost(&self.request, session));
-            let step = self.commit(barrier(), Answer::Event { verdict, cost }, None);
+            let cost = known.and_then(|session| self.cost_to_tell(session));
+            let answer = Answer::Event { phase: event.phase, verdict, cost };
+            let step = self.commit(barrier(), answer, None);
             return if is_same { step } else { self.doubtful(step) };
         }
         let is_known = decision.is_some()
@@ -279,8 +286,9 @@ impl Exchange {
             }
             shown => {
                 let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
+                let answer = Answer::Event { phase: event.phase, verdict, cost: None };
                 let plan = self.scribe.event(event, ground, None);
-                self.settle(plan, Answer::Event { verdict, cost: None }, None)
+                self.settle(plan, answer, None)
             }
         }
     }
@@ -312,7 +320,8 @@ impl Exchange {
             }
             (Request::Event(event), Grounds::Event(ground)) => {
                 let plan = self.scribe.event(event, ground.clone(), Some(decision));
-                (plan, Answer::Event { verdict: Some(verdict), cost: None })
+                let (phase, verdict) = (event.phase, Some(verdict));
+                (plan, Answer::Event { phase, verdict, cost: None })
             }
             _ => return self.lost_thread(),
         };
@@ -332,12 +341,22 @@ impl Exchange {
             return Step::Price(Box::new(question), self.deadline);
         }
         if let Answer::Event { cost, .. } = &mut answer {
-            *cost = final_cost(&self.request, &draft.session);
+            *cost = self.cost_to_tell(&draft.session);
         }
         if self.shows_cost && draft.is_priced {
             self.to_show = display::cost(&draft.session).map(Box::new);
         }
         self.commit(draft.into_commit(), answer, grounds)
+    }
+
+    /// What the driver is told of the session in the answer, as far as the version has a place for it there.
+    fn cost_to_tell(&self, session: &Session) -> Option<Cost> {
+        let Request::Event(event) = &self.request else { return None };
+        match event.phase {
+            Phase::Started => None,
+            Phase::Updated => display::cost_by_now(session).filter(|_| self.shows_cost),
+            Phase::Ended => display::final_cost(session),
+        }
     }
 
     /// What the station is to be told beside the answer, once that is on the disk.
@@ -362,7 +381,10 @@ impl Exchange {
             return self.lost_thread();
         };
         match result {
-            Ok(receipt) => self.done(sealed.open(&receipt)),
+            Ok(receipt) => {
+                self.stage = Stage::Over;
+                Step::Done(sealed.open(&receipt))
+            }
             Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
                 match (conflict, grounds, self.ask.clone()) {
                     (Conflict::Effects, Some(grounds), Some(ask)) => {
@@ -422,7 +444,16 @@ impl Exchange {
     }
 
     fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {
-        self.stage = Stage::Committing(Sealed(answer), grounds);
+        self.commit_then(commit, Ok(answer), grounds)
+    }
+
+    fn commit_then(
+        &mut self,
+        commit: Commit,
+        reply: Result<Answer, Fault>,
+        grounds: Option<Grounds>,
+    ) -> Step {
+        self.stage = Stage::Committing(Sealed(reply), grounds);
         Step::Commit(commit)
     }
 
@@ -440,12 +471,6 @@ impl Exchange {
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
     }
-}
-
-/// What the driver is told at the end; `None` while it goes on, and without a bill.
-fn final_cost(request: &Request, session: &Session) -> Option<Cost> {
-    let is_end = matches!(request, Request::Event(event) if event.phase == Phase::Ended);
-    is_end.then(|| display::final_cost(session)).flatten()
 }
 
 /// The part of an ask that depends on the request.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
+use super::machine::Handling;
 use super::socket::Socket;
 use crate::domain::{Millis, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
@@ -52,6 +53,7 @@ pub enum Record {
 pub enum Changed {
     Credentials,
     Protocol,
+    Handling,
 }
 
 /// Why a command has no answer.
@@ -67,6 +69,8 @@ pub enum CommandFailure {
     Disconnected,
     #[error("the station refused: {code}")]
     Refused { code: String, description: String, details: Box<RawValue> },
+    #[error("the station's answer is not what its protocol allows: {}", .fault.description)]
+    Unfit { fault: Fault, answer: Box<RawValue> },
     /// It was not sent: the protocol has no such call.
     #[error("{}", .0.description)]
     Invalid(Fault),
@@ -157,6 +161,7 @@ pub(super) struct Arrival {
     pub(super) dialect: &'static Dialect,
     pub(super) peer: SocketAddr,
     pub(super) proof: Proof,
+    pub(super) handling: Handling,
 }
 
 /// Why an arrival was turned away.
@@ -259,7 +264,7 @@ impl Registry {
 
     /// Gives a connection to the station's actor, which is started if there is none.
     pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Box<Socket>)> {
-        let Arrival { station, socket, dialect, peer, proof } = arrival;
+        let Arrival { station, socket, dialect, peer, proof, handling } = arrival;
         let now = actor::now().wall;
         let mut stations = lock(&self.inner.stations);
         if stations.is_closing {
@@ -280,7 +285,7 @@ impl Registry {
         if held.is_some_and(|held| proof < held) {
             return Err((TurnedAway::WeakerProof, socket));
         }
-        let letter = Letter::Link { socket, dialect, peer, proof };
+        let letter = Letter::Link { socket, dialect, peer, proof, handling };
         match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
                 entry.live.linked(peer, dialect, proof, now);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Change, Timestamp, WattHours};
-use crate::domain::{ConnectorState, Place, PluginName, Session, SessionId, StationId};
+use crate::domain::{ConnectorState, Place, PluginName, Session, SessionId, StationId, Validation};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StationsPage {
@@ -22,6 +22,8 @@ pub struct StationView {
     /// The subprotocol that alone is spoken with it; `null` for the newest that both know.
     pub wanted_protocol: Option<String>,
     /// It is told what a session costs so far, to show it to the driver.
+    /// `None`: what the server is set to.
+    pub validation: Option<Validation>,
     pub shows_cost: bool,
     /// Address of the running connection.
     pub peer: Option<String>,
@@ -113,6 +115,8 @@ pub struct StationChange {
     pub settings: Change<Map<String, Value>>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub wanted_protocol: Change<String>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub validation: Change<Validation>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub shows_cost: Change<bool>,
 }

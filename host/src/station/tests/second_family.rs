@@ -1,4 +1,4 @@
-//! The same conversations over OCPP 2.0.1: transactions that the station names, in numbered events.
+//! The same conversations over OCPP 2.0.1 and 2.1: transactions that the station names, in numbered events.
 
 use super::Bench;
 use crate::domain::{FactBody, MilliwattHours, Place};
@@ -18,7 +18,7 @@ fn a_car_charges_over_2_0_1() {
         < [3,"4",{"idTokenInfo":{"status":"Accepted"}}]
         > [2,"5","TransactionEvent",{"eventType":"Ended","timestamp":"2026-01-01T10:20:00Z","triggerReason":"StopAuthorized","seqNo":2,"transactionInfo":{"transactionId":"t-1","stoppedReason":"Local"},"idToken":{"idToken":"CARD1","type":"ISO14443"},"meterValue":[{"timestamp":"2026-01-01T10:20:00Z","sampledValue":[{"value":9.0,"context":"Transaction.End","unitOfMeasure":{"unit":"kWh"}}]}]}]
         < [3,"5",{"idTokenInfo":{"status":"Accepted"}}]
-        > [2,"6","NotifyEvent",{"generatedAt":"2026-01-01T10:20:00Z","seqNo":0,"eventData":[]}]
+        > [2,"6","NotifyEvent",{"generatedAt":"2026-01-01T10:20:00Z","seqNo":0,"eventData":[{"eventId":1,"timestamp":"2026-01-01T10:20:00Z","trigger":"Alerting","actualValue":"open","component":{"name":"Door"},"variable":{"name":"State"},"eventNotificationType":"HardWiredNotification"}]}]
         < [3,"6",{}]
         "#,
     );

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::town::{Happening, Town, millis};
 use crate::sim;
-use crate::station::machine::{self, Link};
+use crate::station::machine::{self, Handling, Link};
 
 /// How long a message or a new connection is on its way.
 pub(super) const NETWORK: Range<Duration> = Duration::from_millis(20)..Duration::from_millis(300);
@@ -28,7 +28,11 @@ impl Town {
         self.links += 1;
         let post = &mut self.posts[n];
         (post.link, post.served) = (Some(self.links), Some(self.links));
-        let link = Link { dialect: post.dialect, peer: "10.0.0.1:5000".to_owned() };
+        let link = Link {
+            dialect: post.dialect,
+            peer: "10.0.0.1:5000".to_owned(),
+            handling: Handling::default(),
+        };
         self.machine(n, machine::Input::Linked(link));
         self.charger(n, sim::Input::Opened);
     }
