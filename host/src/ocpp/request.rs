@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{Action, Finding, StationTime};
 use crate::domain::{
-    IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
+    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
 };
 
 /// A checked CALL of a station.
@@ -117,6 +117,8 @@ pub struct Stop {
 #[derive(Debug)]
 pub enum Answer {
     Boot {
+        acceptance: Acceptance,
+        /// Between heartbeats, or until the next boot of a station that was not accepted.
         interval: Duration,
     },
     Heartbeat,
@@ -185,6 +187,7 @@ pub enum ErrorCode {
     PropertyConstraintViolation,
     OccurrenceConstraintViolation,
     TypeConstraintViolation,
+    SecurityError,
     GenericError,
     /// Not a message that can be read.
     RpcFramework,
