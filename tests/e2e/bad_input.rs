@@ -65,7 +65,12 @@ fn cases() -> Vec<(&'static str, Message, Due)> {
             text(r#"[2,"a","Heartbeat","{}"]"#),
             Due::Error("a", "FormationViolation"),
         ),
-        ("extra-field", text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#), Due::Result),
+        (
+            "extra-field",
+            text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#),
+            Due::Error("a", "FormationViolation"),
+        ),
+        ("of-a-lenient-station", text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#), Due::Result),
         ("huge", text(&huge), Due::Close(1009)),
         ("compressed", compressed(), Due::Close(1002)),
         ("binary", Message::binary(&b"[2,\"a\",\"Heartbeat\",{}]"[..]), Due::Close(1003)),
@@ -93,6 +98,8 @@ async fn bad_input_gets_a_clear_answer_and_disturbs_nobody() {
     };
     bystanders.listen_until("the bystander charges", PATIENCE, one_charge).await;
 
+    let lenient = json!({ "validation": "lenient" });
+    api.put("/v1/stations/BAD-of-a-lenient-station", lenient).await;
     for (name, message, due) in cases() {
         send_and_check(&server, name, message, due).await;
     }
@@ -136,7 +143,6 @@ async fn send_and_check(server: &Server, name: &str, message: Message, due: Due)
         Due::Result => {
             assert!(matches!(reply, Reply::Result { .. }), "{name}: {reply:?}");
             still_served(&mut socket, name).await;
-            return;
         }
         Due::Close(code) => {
             assert_eq!(reply, Reply::Closed(Some(code)), "{name}");

@@ -22,7 +22,7 @@ use crate::domain::{
     AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId, TariffAsk,
     TariffSaid, Validation,
 };
-use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
+use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Finding, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -281,7 +281,7 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.tell_oddities(now, &call);
+                self.tell_oddities(now, call.action.name, &call.oddities);
                 let next = Waiting { generation, dialect, id, call, raw, now };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
@@ -292,9 +292,8 @@ impl Machine {
     }
 
     /// What a station may get wrong is not lost on whoever could mend it.
-    fn tell_oddities(&mut self, now: Now, call: &Call) {
-        let [first, more @ ..] = call.oddities.as_slice() else { return };
-        let name = call.action.name;
+    fn tell_oddities(&mut self, now: Now, name: &str, oddities: &[Finding]) {
+        let [first, more @ ..] = oddities else { return };
         let what = match more.len() {
             0 => format!("{name:?} is odd, and taken: {first}"),
             others => format!("{name:?} is odd, and taken: {first}; and {others} more"),
