@@ -88,12 +88,10 @@ impl Dialect {
             ));
         }
         if action.is_unconfirmed() {
-            return Err(Fault::new(
-                ErrorCode::NotSupported,
-                "this action is for a SEND, which nobody answers",
-            ));
+            let why = "this action comes as a SEND, which nobody answers";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
         }
-        let oddities = self.oddities(action, payload, validation)?;
+        let oddities = self.check(action, payload, validation)?;
         match (self.decode)(action, payload) {
             Ok(request) => Ok(Call { action, request, oddities }),
             // The first finding names the place better than whoever could not read on.
@@ -101,33 +99,35 @@ impl Dialect {
         }
     }
 
-    /// From a SEND of a station to the action that it is, known, meant to be sent like this, and what the tables say.
+    /// From a SEND of a station to what it is. All that is sent like this is kept, and no more than that.
     pub fn read_send(
         &self,
         action: &str,
         payload: &RawValue,
         validation: Validation,
-    ) -> Result<(&'static Action, Vec<Finding>), Fault> {
-        let action = self.action(action).filter(|action| action.is_unconfirmed());
-        let action = action.ok_or_else(|| {
-            Fault::new(ErrorCode::NotSupported, "this action is not one that is sent unconfirmed")
-        })?;
-        Ok((action, self.oddities(action, payload, validation)?))
+    ) -> Result<Call, Fault> {
+        let action = self.known(action)?;
+        if !action.is_unconfirmed() {
+            let why = "this action comes as a CALL, which is answered";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
+        }
+        let oddities = self.check(action, payload, validation)?;
+        Ok(Call { action, request: Request::Other, oddities })
     }
 
-    /// What is odd in a request and may be, or the fault that it may not.
-    fn oddities(
+    /// What is not as the tables say, where that is no reason to refuse it.
+    fn check(
         &self,
         action: &Action,
         payload: &RawValue,
         validation: Validation,
     ) -> Result<Vec<Finding>, Fault> {
         match validation {
-            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
             Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
                 Some(finding) => Err(finding.into()),
                 None => Ok(Vec::new()),
             },
+            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
         }
     }
 

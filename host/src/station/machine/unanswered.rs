@@ -37,12 +37,13 @@ impl Machine {
     /// A SEND.
     pub(super) fn sent(&mut self, now: Now, action: &str, payload: &RawValue, raw: String) {
         let Some(link) = &self.link else { return };
-        match link.dialect.read_send(action, payload, link.handling.validation) {
-            Ok((action, oddities)) => {
-                let (station, received) = (self.station.clone(), now.wall);
-                let scribe = Scribe { station, dialect: link.dialect, action, raw, received };
+        let dialect = link.dialect;
+        match dialect.read_send(action, payload, link.handling.validation) {
+            Ok(call) => {
+                self.tell_oddities(now, &call);
+                let (station, action, received) = (self.station.clone(), call.action, now.wall);
+                let scribe = Scribe { station, dialect, action, raw, received };
                 self.keep(now, action.name, scribe.other());
-                self.tell_oddities(now, action.name, &oddities);
             }
             Err(fault) => {
                 let action: String = action.chars().take(MAX_CODE).collect();
