@@ -79,6 +79,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
+        EventBody::AnswerRefused { action, code, description } => {
+            let action = action.as_deref().unwrap_or("something");
+            format!("cannot take the answer to {action}: {code} {description}")
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }
@@ -122,6 +126,7 @@ fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcom
     match outcome {
         CommandOutcome::Answered => format!("answered {action}"),
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
+        CommandOutcome::Unfit => format!("answered {action} with what its protocol does not allow"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
         CommandOutcome::Invalid => {

@@ -132,6 +132,13 @@ pub enum FactBody {
     Other {
         action: String,
     },
+    /// The station says that it cannot take an answer of ours.
+    AnswerRefused {
+        /// What the answer was to, if that is still known.
+        action: Option<String>,
+        code: String,
+        description: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -173,6 +180,7 @@ pub enum FactKind {
     OrphanStop,
     MeterValues,
     Other,
+    AnswerRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -185,6 +193,8 @@ pub enum CommandOutcome {
     Answered,
     /// The station answered with a CALLERROR; its error code.
     Refused(String),
+    /// The station answered what its protocol does not allow.
+    Unfit,
     TimedOut,
     Disconnected,
     /// Not sent: the station's protocol has no such call, or the payload does not fit it.
@@ -248,6 +258,7 @@ impl FactBody {
             Self::OrphanStop { .. } => FactKind::OrphanStop,
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::Other { .. } => FactKind::Other,
+            Self::AnswerRefused { .. } => FactKind::AnswerRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -274,6 +285,7 @@ impl FactBody {
             | Self::ConnectorStatus { .. }
             | Self::MeterValues { .. }
             | Self::Other { .. }
+            | Self::AnswerRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

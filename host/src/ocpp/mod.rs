@@ -10,14 +10,14 @@ mod reading;
 mod request;
 mod time;
 pub mod v16;
-pub mod v201;
+pub mod v2;
 
 use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
 
 pub use catalogue::{Action, Catalogue, Direction, Finding};
-pub use frame::{BadFrame, Frame, MessageId};
+pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
     Stop, TransactionEvent,
@@ -31,6 +31,8 @@ use crate::domain::{Millis, Validation};
 pub struct Dialect {
     /// The WebSocket subprotocol, for example `ocpp1.6`.
     pub subprotocol: &'static str,
+    /// The types of message that it has.
+    pub message_types: &'static [MessageType],
     /// Every action of the version.
     pub catalogue: &'static LazyLock<Catalogue>,
     /// The typed view of a checked payload.
@@ -52,7 +54,7 @@ pub struct OwnCall {
 }
 
 /// The versions spoken, newest first.
-pub static DIALECTS: &[&Dialect] = &[&v201::DIALECT, &v16::DIALECT];
+pub static DIALECTS: &[&Dialect] = &[&v2::V21, &v2::V201, &v16::DIALECT];
 
 impl Dialect {
     /// What to speak with a station: the newest of what it offers, or only what is wanted of it. A station that offers
@@ -85,17 +87,47 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
-        let oddities = match validation {
-            Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
-                Some(finding) => return Err(finding.into()),
-                None => Vec::new(),
-            },
-            Validation::Lenient => self.catalogue.findings(&action.request, payload),
-        };
+        if action.response.is_none() {
+            let why = "this action comes as a SEND, which nobody answers";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
+        }
+        let oddities = self.check(action, payload, validation)?;
         match (self.decode)(action, payload) {
             Ok(request) => Ok(Call { action, request, oddities }),
             // The first finding names the place better than whoever could not read on.
             Err(fault) => Err(oddities.into_iter().next().map_or(fault, Fault::from)),
+        }
+    }
+
+    /// From a SEND of a station to what it is. All that is sent like this is kept, and no more than that.
+    pub fn read_send(
+        &self,
+        action: &str,
+        payload: &RawValue,
+        validation: Validation,
+    ) -> Result<Call, Fault> {
+        let action = self.known(action)?;
+        if action.response.is_some() {
+            let why = "this action comes as a CALL, which is answered";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
+        }
+        let oddities = self.check(action, payload, validation)?;
+        Ok(Call { action, request: Request::Other, oddities })
+    }
+
+    /// What is not as the tables say, where that is no reason to refuse it.
+    fn check(
+        &self,
+        action: &Action,
+        payload: &RawValue,
+        validation: Validation,
+    ) -> Result<Vec<Finding>, Fault> {
+        match validation {
+            Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
+                Some(finding) => Err(finding.into()),
+                None => Ok(Vec::new()),
+            },
+            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
         }
     }
 
@@ -120,6 +152,15 @@ impl Dialect {
         self.catalogue.first_finding(response, payload)
     }
 
+    /// What the sender of a wrong message is told, as this version spells it.
+    pub fn problem(&self, fault: &Fault) -> Problem {
+        Problem {
+            code: (self.spell)(fault.code).to_owned(),
+            description: fault.description.clone().into_owned(),
+            details: frame::empty_object(),
+        }
+    }
+
     fn known(&self, action: &str) -> Result<&'static Action, Fault> {
         let unknown = || Fault::new(ErrorCode::NotImplemented, "this action is not known");
         self.action(action).ok_or_else(unknown)
@@ -138,6 +179,9 @@ mod tests {
         };
         let both = ["ocpp1.6", "ocpp2.0.1"];
         assert_eq!(choice(&both, None), Some("ocpp2.0.1"));
+        let all = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
+        assert_eq!(choice(&all, None), Some("ocpp2.1"));
+        assert_eq!(choice(&all, Some("ocpp2.0.1")), Some("ocpp2.0.1"));
         assert_eq!(choice(&["ocpp1.6", "ocpp9"], None), Some("ocpp1.6"));
         assert_eq!(choice(&both, Some("ocpp1.6")), Some("ocpp1.6"));
         assert_eq!(choice(&["ocpp2.0.1"], Some("ocpp1.6")), None);

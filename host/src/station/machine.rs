@@ -3,23 +3,26 @@
 //! Whoever drives it hands in [`Input`]s with the time, and carries out the [`Output`]s. One CALL of the station is
 //! worked on at a time, in the order of arrival; one CALL of ours is open at a time.
 
+mod costs;
+mod fitting;
+mod unanswered;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
+use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
-use super::display;
 use super::exchange::{Exchange, Found, Look, Step};
 use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
-    TariffAsk, TariffSaid, Validation,
+    AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId, TariffAsk,
+    TariffSaid, Validation,
 };
-use crate::ocpp::frame::empty_object;
-use crate::ocpp::{BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Frame, MessageId};
+use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -56,6 +59,7 @@ pub enum Input {
     Decided(Decision, Effects),
     Priced(TariffSaid, Effects),
     Committed(Result<Receipt, CommitError>),
+    Kept(Result<Receipt, CommitError>),
     Command(CommandId, Command),
     /// A deadline may have passed.
     Timer,
@@ -73,6 +77,8 @@ pub enum Output {
     Price(Box<TariffAsk>, Instant),
     /// To be answered by [`Input::Committed`].
     Commit(Commit),
+    /// To be answered by [`Input::Kept`].
+    Keep(Commit),
     /// To be committed; nobody waits for it.
     Note(Commit),
     /// The end of a command that came in by [`Input::Command`].
@@ -133,6 +139,7 @@ pub struct Machine {
     takes_no_cost: bool,
     current: Option<(u64, MessageId, Exchange)>,
     waiting: VecDeque<Waiting>,
+    unanswered: Unanswered,
     commands: Commands,
     outputs: VecDeque<Output>,
 }
@@ -151,6 +158,7 @@ impl Machine {
             takes_no_cost: false,
             current: None,
             waiting: VecDeque::new(),
+            unanswered: Unanswered::default(),
             commands: Commands::new(salt),
             outputs: VecDeque::new(),
         }
@@ -197,6 +205,7 @@ impl Machine {
                 self.advance(now, |exchange| exchange.priced(said, effects));
             }
             Input::Committed(result) => self.advance(now, |exchange| exchange.committed(result)),
+            Input::Kept(result) => self.kept(now, result),
             Input::Command(id, command) => self.command(now, id, command),
             Input::Timer => self.timer(now),
         }
@@ -231,10 +240,14 @@ impl Machine {
     }
 
     fn text(&mut self, now: Now, text: String) {
-        match Frame::parse(&text) {
+        let Some(link) = &self.link else { return };
+        match Frame::parse(&text, link.dialect.message_types) {
             Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
+            Ok(Frame::Send { action, payload, .. }) => self.sent(now, &action, &payload, text),
             Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
-            Ok(Frame::Error { id, code, description, details }) => {
+            Ok(Frame::ResultError { id, problem }) => self.answer_refused(now, &id, problem, text),
+            Ok(Frame::Error { id, problem }) => {
+                let Problem { code, description, details } = problem;
                 let failure = CommandFailure::Refused { code, description, details };
                 self.answered(now, &id, Err(failure));
             }
@@ -244,9 +257,9 @@ impl Machine {
 
     fn bad_frame(&mut self, now: Now, bad: BadFrame) {
         self.warn(now, format!("not an OCPP message: {bad}"));
-        if !bad.is_answer {
+        if !bad.is_unanswerable {
             let id = bad.id.unwrap_or_else(MessageId::unreadable);
-            self.refuse(id, &Fault::new(ErrorCode::FormatViolation, bad.why));
+            self.refuse(id, &Fault::new(bad.code, bad.why));
         }
     }
 
@@ -343,6 +356,7 @@ impl Machine {
                 }
                 match payload {
                     Ok(payload) => {
+                        self.unanswered.note_answer(exchange.dialect(), &id, exchange.action());
                         self.send(&Frame::Result { id, payload });
                         self.show(now, exchange.take_to_show());
                     }
@@ -352,34 +366,6 @@ impl Machine {
                     }
                 }
             }
-        }
-    }
-
-    /// Tells the station what its driver may read. Lost is lost: the next price comes in a minute.
-    fn show(&mut self, now: Now, cost: Option<Box<CostToShow>>) {
-        let cost = cost.filter(|_| !self.takes_no_cost);
-        let Some((cost, link)) = cost.zip(self.link.as_ref()) else { return };
-        match (link.dialect.show_cost)(&cost) {
-            Ok(None) => {}
-            Ok(Some(call)) => {
-                self.commands.tell(now.steady, cost.transaction, call);
-                self.next_command();
-            }
-            Err(error) => self.warn(now, format!("the cost cannot be told: {error}")),
-        }
-    }
-
-    /// A station that does not take what it was told is not told again until it connects anew.
-    fn told(&mut self, now: Now, action: &str, result: Result<Box<RawValue>, CommandFailure>) {
-        let refusal = match result {
-            Ok(answer) => display::refusal(answer.get()),
-            Err(CommandFailure::Refused { code, .. }) => Some(code),
-            Err(_) => None,
-        };
-        if let Some(refusal) = refusal {
-            self.takes_no_cost = true;
-            let set_up = "its record says that it shows costs, which may be wrong";
-            self.warn(now, format!("{action} with a cost was answered with {refusal:?}: {set_up}"));
         }
     }
 
@@ -412,6 +398,7 @@ impl Machine {
         id: &MessageId,
         result: Result<Box<RawValue>, CommandFailure>,
     ) {
+        let result = result.and_then(|answer| self.fitting(now, id, answer));
         match self.commands.answered(id, result) {
             Some(settled) => self.settle(now, settled),
             None => self.warn(now, format!("an answer to no open call, message id {id:?}")),
@@ -458,12 +445,8 @@ impl Machine {
 
     fn refuse(&mut self, id: MessageId, fault: &Fault) {
         let Some(link) = &self.link else { return };
-        self.send(&Frame::Error {
-            id,
-            code: (link.dialect.spell)(fault.code).to_owned(),
-            description: fault.description.clone().into_owned(),
-            details: empty_object(),
-        });
+        let problem = link.dialect.problem(fault);
+        self.send(&Frame::Error { id, problem });
     }
 
     fn note(&mut self, now: Now, body: FactBody) {
@@ -485,20 +468,5 @@ impl Machine {
 
     fn silence_limit(&self) -> Duration {
         self.manners.heartbeat * SILENT_AFTER_HEARTBEATS
-    }
-}
-
-impl Settled {
-    /// What the record says of it; nothing of a command that never left.
-    fn outcome(&self) -> Option<CommandOutcome> {
-        match &self.result {
-            Ok(_) => Some(CommandOutcome::Answered),
-            Err(CommandFailure::Refused { code, .. }) => {
-                Some(CommandOutcome::Refused(code.clone()))
-            }
-            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
-            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
-            Err(_) => None,
-        }
     }
 }

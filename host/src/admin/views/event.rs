@@ -149,6 +149,12 @@ pub enum EventBody {
     Other {
         action: String,
     },
+    AnswerRefused {
+        /// What the answer was to; `null` when that is not known any more.
+        action: Option<String>,
+        code: String,
+        description: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -255,6 +261,9 @@ impl From<FactBody> for EventBody {
                 Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
+            FactBody::AnswerRefused { action, code, description } => {
+                Self::AnswerRefused { action, code, description }
+            }
             FactBody::CommandAnswered { action, outcome, plugin, command } => {
                 Self::CommandAnswered { action, outcome, plugin, command }
             }

@@ -10,11 +10,11 @@ pub(super) const LASTING: &[&str] =
 pub(super) fn reply(action: &str) -> Option<&'static str> {
     Some(match action {
         "DataTransfer" => r#"{"status":"UnknownVendorId"}"#,
-        "SignCertificate"
-        | "NotifyEVChargingNeeds"
-        | "OpenPeriodicEventStream"
-        | "PullDynamicScheduleUpdate" => r#"{"status":"Rejected"}"#,
-        "NotifyEVChargingSchedule" => r#"{"status":"Accepted"}"#,
+        "SignCertificate" | "NotifyEVChargingNeeds" | "PullDynamicScheduleUpdate" => {
+            r#"{"status":"Rejected"}"#
+        }
+        // What streams bring is kept like everything else.
+        "NotifyEVChargingSchedule" | "OpenPeriodicEventStream" => r#"{"status":"Accepted"}"#,
         "Get15118EVCertificate" => r#"{"status":"Failed","exiResponse":""}"#,
         "GetCertificateStatus" => r#"{"status":"Failed"}"#,
         "Authorize"
