@@ -24,9 +24,9 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::store::{Health, OpenError, Reserve, Store};
+use crate::store::{Health, OpenError, Reserve, Store, StoreError};
 use crate::work::{
-    Ages, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
+    Ages, Calls, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
     RolloutError, Timers, observed,
 };
 
@@ -50,6 +50,8 @@ pub enum StartError {
     DataDirectory { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Records(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("cannot listen on {address}: {source}; is another server running there?")]
@@ -91,6 +93,7 @@ impl Server {
             raw: config.keep_raw,
             meter_values: config.keep_meter_values,
             log: config.keep_log,
+            commands: config.keep_commands,
         };
         let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
         let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
@@ -131,10 +134,13 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
+        let calls =
+            Calls::new(host.clone(), server.store.clone(), server.registry.clone(), wall_clock);
+        calls.end_what_was_cut_off().await?;
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), followers, silence, metrics).await?;
+        server.open_admin(rollout.clone(), calls, followers, silence, metrics).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -181,6 +187,7 @@ impl Server {
     async fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
+        calls: Calls,
         (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
@@ -190,6 +197,7 @@ impl Server {
         let router = admin::router(Admin {
             store: self.store.clone(),
             registry: self.registry.clone(),
+            calls,
             rollout,
             observers,
             inboxes,

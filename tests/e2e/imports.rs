@@ -14,7 +14,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("policy", &["domain", "plugins"]),
     ("station", &["domain", "ocpp", "charging", "policy", "store"]),
     ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins"]),
-    ("admin", &["domain", "store", "work", "station::registry", "plugins"]),
+    // The catalogue of OCPP is data that people want to read.
+    ("admin", &["domain", "ocpp::catalogue", "store", "work", "station::registry", "plugins"]),
     ("sim", &["domain", "ocpp"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
     // knows the server.

@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod hooks;
 mod key;
+mod ocpp;
 mod plugin_logs;
 mod plugin_state;
 mod plugins;
@@ -38,7 +39,7 @@ use self::views::Code;
 use crate::domain::Verdict;
 use crate::station::registry::Registry;
 use crate::store::Store;
-use crate::work::{Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -57,6 +58,7 @@ const MAX_COMPONENT_BODY: usize = 64 << 20;
 pub struct Admin {
     pub store: Store,
     pub registry: Registry,
+    pub calls: Calls,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
     pub inboxes: Inboxes,
@@ -81,6 +83,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}", get(stations::get).put(stations::put))
         .route("/stations/{id}/password", put(stations::put_password))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
+        .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
+        .route("/ocpp/{version}/actions", get(ocpp::list))
+        .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::get))
         .route("/tokens", get(tokens::list))

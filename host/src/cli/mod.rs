@@ -7,6 +7,7 @@ mod demo;
 mod events;
 mod failure;
 pub mod guest;
+mod ocpp;
 mod output;
 mod paging;
 mod plugin;
@@ -66,6 +67,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Plugins: make, build, load, list, settings, order, logs and more
     Plugin(plugin::PluginArgs),
+    /// What the versions of OCPP consist of: actions and what they take
+    Ocpp(ocpp::OcppArgs),
     /// Write all records of a stopped server into one file
     Export(archive::ExportArgs),
     /// Make the records of a new server from an exported file
@@ -96,6 +99,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Token(args) => on_one_core(token::run(args, output)),
         Command::Events(args) => on_one_core(events::run(args, output)),
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
+        Command::Ocpp(args) => on_one_core(async { ocpp::run(args, output) }),
         Command::Export(args) => on_one_core(archive::export(args, output)),
         Command::Import(args) => on_one_core(archive::import(args, output)),
         Command::CompileComponent { input, output } => {

@@ -21,7 +21,7 @@ use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
-use crate::work::{Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -60,6 +60,7 @@ impl House {
         let (serving, stopping) = (Serving::default(), CancellationToken::new());
         let router = router(Admin {
             store: store.clone(),
+            calls: Calls::new(host.clone(), store.clone(), registry.clone(), || NOW),
             registry,
             rollout,
             observers: observers.clone(),

@@ -158,10 +158,13 @@ pub enum EventBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
+        /// The station's word for what it made of it; `null` where its answer has none.
+        #[serde(default)]
+        status: Option<String>,
         /// The plugin that asked for it; `null` when an operator did.
         #[serde(default)]
         plugin: Option<PluginName>,
-        /// By which name the plugin knows it.
+        /// By which name the plugin knows it, or the number of an operator's.
         #[serde(default)]
         command: Option<String>,
     },
@@ -264,8 +267,8 @@ impl From<FactBody> for EventBody {
             FactBody::AnswerRefused { action, code, description } => {
                 Self::AnswerRefused { action, code, description }
             }
-            FactBody::CommandAnswered { action, outcome, plugin, command } => {
-                Self::CommandAnswered { action, outcome, plugin, command }
+            FactBody::CommandAnswered { action, outcome, status, plugin, command } => {
+                Self::CommandAnswered { action, outcome, status, plugin, command }
             }
             FactBody::PluginChanged { plugin, change, version, digest } => {
                 Self::PluginChanged { plugin, change, version, digest }

@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    ConnectorState, Fact, LoggedFact, Message, PluginName, QueuedCommand, Session, StationRecord,
-    TokenRecord,
+    ConnectorState, Fact, LoggedFact, Message, OperatorCommand, PluginName, QueuedCommand, Session,
+    StationRecord, TokenRecord,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
-    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
-    UnpricedSession, Unread,
+    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord,
+    Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName,
+    UnloadedPlugin, UnpricedSession, Unread,
 };
 use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
@@ -101,6 +101,7 @@ where
 struct State;
 
 tables! {
+    Command "command" => records::<OperatorCommand>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
     Inbox "inbox" => records::<Message>();
@@ -108,6 +109,7 @@ tables! {
     Log "log" => Way::Facts;
     LongFact "long-fact" => Way::WithItsFact;
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
+    OpenCommand "open-command" => records::<OpenCommand>();
     OpenSession "open-session" => records::<OpenSession>();
     Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();
