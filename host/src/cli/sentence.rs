@@ -83,6 +83,9 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             let action = action.as_deref().unwrap_or("something");
             format!("cannot take the answer to {action}: {code} {description}")
         }
+        EventBody::MessageRefused { action, why } => {
+            format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
+        }
         EventBody::CommandAnswered { action, outcome, status, plugin, .. } => {
             let said = status.as_ref().map(|status| format!(": {status}")).unwrap_or_default();
             format!("{}{said}", outcome_of(action, plugin.as_ref(), outcome))

@@ -139,6 +139,12 @@ pub enum FactBody {
         code: String,
         description: String,
     },
+    /// A message that was answered with an error, or not at all; its text is kept.
+    MessageRefused {
+        /// `None` when not even that could be read.
+        action: Option<String>,
+        why: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -185,6 +191,7 @@ pub enum FactKind {
     MeterValues,
     Other,
     AnswerRefused,
+    MessageRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -265,6 +272,7 @@ impl FactBody {
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::Other { .. } => FactKind::Other,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
+            Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -292,6 +300,7 @@ impl FactBody {
             | Self::MeterValues { .. }
             | Self::Other { .. }
             | Self::AnswerRefused { .. }
+            | Self::MessageRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

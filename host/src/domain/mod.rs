@@ -38,7 +38,7 @@ pub use post::{
     NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
-pub use station::{BootInfo, ConnectorState, StationRecord, Validation};
+pub use station::{Acceptance, BootInfo, ConnectorState, Pings, StationRecord, Validation};
 pub use tariff::{
     Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,

@@ -19,6 +19,12 @@ pub struct StationRecord {
     pub wanted_protocol: Option<String>,
     /// How strictly its messages are held to their version's tables; `None` for what the server is set to.
     pub validation: Option<Validation>,
+    /// What it is told when it boots.
+    pub acceptance: Acceptance,
+    /// When its connection is pinged; `None`: after a long silence, to learn whether it is still there.
+    pub pings: Option<Pings>,
+    /// After how many seconds without a word its connection is given up; `None` for three heartbeats.
+    pub silence_seconds: Option<u32>,
     /// It can show the driver what the session costs so far, and is told.
     pub shows_cost: bool,
     /// PHC string of the Basic password (argon2id). Never leaves the server.
@@ -38,6 +44,28 @@ pub enum Validation {
     Strict,
     /// What is good in it is kept, and what is odd is told to the operator.
     Lenient,
+}
+
+/// What a station that boots is told (OCPP 1.6 §4.2, OCPP 2.0.1 use cases B01 to B03).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acceptance {
+    #[default]
+    Accepted,
+    /// It is set up first: it says only what it is asked for.
+    Pending,
+    /// It says nothing, and is asked nothing.
+    Rejected,
+}
+
+/// When the server pings a station's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pings {
+    /// Some models drop a connection on which they are pinged.
+    Never,
+    /// Whenever nothing was heard for so many seconds: some networks forget a connection that says nothing.
+    Every(u32),
 }
 
 /// What a station said of itself at boot.

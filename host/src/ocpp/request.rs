@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{Action, Finding, StationTime};
 use crate::domain::{
-    IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
+    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
 };
 
 /// A checked CALL of a station.
@@ -28,6 +28,8 @@ pub enum Request {
     Authorize {
         shown: Shown,
     },
+    /// Asks for a token that says that there is none. No policy is asked; nobody is let in by it.
+    AuthorizeNobody,
     Start(Start),
     Meter {
         place: Place,
@@ -115,6 +117,8 @@ pub struct Stop {
 #[derive(Debug)]
 pub enum Answer {
     Boot {
+        acceptance: Acceptance,
+        /// Between heartbeats, or until the next boot of a station that was not accepted.
         interval: Duration,
     },
     Heartbeat,
@@ -183,6 +187,7 @@ pub enum ErrorCode {
     PropertyConstraintViolation,
     OccurrenceConstraintViolation,
     TypeConstraintViolation,
+    SecurityError,
     GenericError,
     /// Not a message that can be read.
     RpcFramework,

@@ -25,7 +25,9 @@ use super::{
     Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, MeterAt, OwnCall, Request, Shown,
     Start, StationTime, Status, Stop,
 };
-use crate::domain::{IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, Verdict};
+use crate::domain::{
+    Acceptance, IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, Verdict,
+};
 
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect = Dialect {
@@ -101,10 +103,14 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
 
 fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Error> {
     match answer {
-        Answer::Boot { interval } => to_raw_value(&BootNotificationResponse {
+        Answer::Boot { acceptance, interval } => to_raw_value(&BootNotificationResponse {
             current_time: now.to_utc(),
             interval: u32::try_from(interval.as_secs()).unwrap_or(u32::MAX),
-            status: RegistrationStatus::Accepted,
+            status: match acceptance {
+                Acceptance::Accepted => RegistrationStatus::Accepted,
+                Acceptance::Pending => RegistrationStatus::Pending,
+                Acceptance::Rejected => RegistrationStatus::Rejected,
+            },
         }),
         Answer::Heartbeat => to_raw_value(&HeartbeatResponse { current_time: now.to_utc() }),
         Answer::Noted => Ok(empty_object()),
@@ -163,6 +169,7 @@ fn spell(code: ErrorCode) -> &'static str {
         ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
         ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation",
         ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",
+        ErrorCode::SecurityError => "SecurityError",
         ErrorCode::GenericError => "GenericError",
     }
 }

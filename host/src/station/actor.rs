@@ -19,8 +19,9 @@ use tracing::{debug, info, warn};
 
 use super::commands::CommandId;
 use super::credentials::Proof;
+use super::handling::Handling;
 use super::lookup::look;
-use super::machine::{Handling, Input, Link, Machine, Manners, Now, Output};
+use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
 use crate::domain::{Millis, StationId};
@@ -289,6 +290,7 @@ impl Actor {
                         let _ = answer.send(result);
                     }
                 }
+                Output::Booted => self.live.booted(now().wall),
                 Output::Ping => {
                     if let Some(socket) = &mut self.socket {
                         socket.ping();

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::credentials::{Credentials, Proof, read_basic};
-use super::machine::Handling;
+use super::handling::Handling;
 use super::registry::{Arrival, Registry, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
 use crate::domain::{StationId, StationRecord, Validation};
@@ -206,7 +206,7 @@ impl Door {
         let record = record.ok_or(Refusal::Unknown)?.value;
         let proof = self.proof(knock, record.password_hash.as_deref()).await?;
         let dialect = Dialect::choose(&knock.offered, record.wanted_protocol.as_deref());
-        let handling = Handling { validation: record.validation.unwrap_or(self.validation) };
+        let handling = Handling::of(&record, self.validation);
         Ok(Admitted { proof, dialect, handling })
     }
 

@@ -9,8 +9,9 @@ use super::display;
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
-    AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place, Pseudonym,
-    Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict, Versioned,
+    Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
+    Pseudonym, Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict,
+    Versioned,
 };
 use crate::ocpp::{
     Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request, Shown, StationTime,
@@ -106,6 +107,13 @@ pub(super) enum Step {
     Done(Result<Answer, Fault>),
 }
 
+/// What a station that boots is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Welcome {
+    pub(super) acceptance: Acceptance,
+    pub(super) interval: Duration,
+}
+
 /// An answer that may not leave before its commit. Only a receipt opens it.
 struct Sealed(Result<Answer, Fault>);
 
@@ -138,7 +146,7 @@ pub(super) struct Exchange {
     scribe: Scribe,
     request: Request,
     deadline: Instant,
-    heartbeat: Duration,
+    welcome: Welcome,
     ask: Option<Box<AuthorizeAsk>>,
     stage: Stage,
     tries: u32,
@@ -153,13 +161,13 @@ impl Exchange {
         scribe: Scribe,
         request: Request,
         deadline: Instant,
-        heartbeat: Duration,
+        welcome: Welcome,
     ) -> (Self, Step) {
         let mut exchange = Self {
             scribe,
             request,
             deadline,
-            heartbeat,
+            welcome,
             ask: None,
             stage: Stage::Over,
             tries: 0,
@@ -173,6 +181,10 @@ impl Exchange {
 
     pub(super) fn dialect(&self) -> &'static Dialect {
         self.scribe.dialect
+    }
+
+    pub(super) fn is_boot(&self) -> bool {
+        matches!(self.request, Request::Boot(_))
     }
 
     pub(super) fn action(&self) -> &'static str {
@@ -194,6 +206,10 @@ impl Exchange {
                 let reply = self.scribe.action.reply.map(Answer::Stock);
                 let reply = reply.ok_or_else(|| Fault::new(ErrorCode::NotSupported, why));
                 return self.commit_then(self.scribe.other(), reply, None);
+            }
+            Request::AuthorizeNobody => {
+                let answer = Answer::Authorize { verdict: Verdict::Pass };
+                return self.commit(self.scribe.other(), answer, None);
             }
             Request::Boot(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
@@ -227,7 +243,8 @@ impl Exchange {
         match (&self.request, *found) {
             (Request::Boot(boot), Found::Station(station)) => {
                 let commit = self.scribe.boot(boot, station);
-                self.commit(commit, Answer::Boot { interval: self.heartbeat }, None)
+                let Welcome { acceptance, interval } = self.welcome;
+                self.commit(commit, Answer::Boot { acceptance, interval }, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))

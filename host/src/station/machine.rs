@@ -14,13 +14,16 @@ use serde_json::value::RawValue;
 
 use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
-use super::exchange::{Exchange, Found, Look, Step};
+use super::exchange::{Exchange, Found, Look, Step, Welcome};
+use super::handling::Handling;
+use super::liveness::{Liveness, Pulse};
+use super::probation::Probation;
 use super::registry::{Command, CommandFailure};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId, TariffAsk,
-    TariffSaid, Validation,
+    Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
+    TariffAsk, TariffSaid,
 };
 use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
@@ -29,12 +32,8 @@ use crate::store::{Commit, CommitError, Receipt, StoreError};
 /// send several after boot.
 pub const MAX_WAITING_CALLS: usize = 16;
 
-/// A link on which nothing was heard for this many heartbeat intervals is asked for a sign of life. No sooner: some
-/// stations drop a connection that is pinged, and some keep a longer interval than the one they were told.
-const SILENT_AFTER_HEARTBEATS: u32 = 3;
-
-/// How long the sign of life may take.
-const PONG_LIMIT: Duration = Duration::from_secs(30);
+/// From one boot to the next of a station that was not accepted, at most.
+const BOOT_AGAIN: Duration = Duration::from_secs(60);
 
 /// The moment of an input: the time of day for records, a steady clock for deadlines.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +82,8 @@ pub enum Output {
     Note(Commit),
     /// The end of a command that came in by [`Input::Command`].
     Settle(CommandId, Result<Box<RawValue>, CommandFailure>),
+    /// The station has booted, and was told so.
+    Booted,
     /// Nothing was heard for long: ask whether the other side is still there.
     Ping,
     /// The connection is of no use any more.
@@ -97,12 +98,6 @@ pub struct Link {
     pub dialect: &'static Dialect,
     pub peer: String,
     pub handling: Handling,
-}
-
-/// How one station is dealt with: what its record says, or the server's settings where it says nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Handling {
-    pub validation: Validation,
 }
 
 /// What an operator may set for all stations.
@@ -129,10 +124,11 @@ pub struct Machine {
     station: StationId,
     manners: Manners,
     link: Option<Link>,
-    heard: Option<Instant>,
-    /// A ping is out since then.
-    pinged: Option<Instant>,
+    liveness: Liveness,
+    probation: Probation,
     warnings: Warnings,
+    /// Boxed: few stations have any.
+    refusals: Option<Box<Warnings>>,
     /// Counts connections, so that the answer to a call never goes to a later connection.
     generation: u64,
     /// The station has refused to be told what sessions cost, on this connection.
@@ -151,9 +147,10 @@ impl Machine {
             station,
             manners,
             link: None,
-            heard: None,
-            pinged: None,
+            liveness: Liveness::default(),
+            probation: Probation::default(),
             warnings: Warnings::default(),
+            refusals: None,
             generation: 0,
             takes_no_cost: false,
             current: None,
@@ -171,11 +168,7 @@ impl Machine {
 
     /// When [`Input::Timer`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let silent = match (self.pinged, self.heard) {
-            (Some(pinged), _) => Some(pinged + PONG_LIMIT),
-            (None, heard) => heard.map(|heard| heard + self.silence_limit()),
-        };
-        [silent, self.commands.deadline()].into_iter().flatten().min()
+        [self.liveness.deadline(), self.commands.deadline()].into_iter().flatten().min()
     }
 
     /// Nothing is under way and nobody is connected.
@@ -192,9 +185,9 @@ impl Machine {
         match input {
             Input::Linked(link) => self.linked(now, link),
             Input::Unlinked { why } => self.unlinked(now, why),
-            Input::Heard => self.alive(now),
+            Input::Heard => self.liveness.heard(now.steady),
             Input::Text(text) => {
-                self.alive(now);
+                self.liveness.heard(now.steady);
                 self.text(now, text);
             }
             Input::Found(found) => self.advance(now, |exchange| exchange.found(found)),
@@ -211,27 +204,22 @@ impl Machine {
         }
     }
 
-    fn alive(&mut self, now: Now) {
-        self.heard = self.link.as_ref().map(|_| now.steady);
-        self.pinged = None;
-    }
-
     fn linked(&mut self, now: Now, link: Link) {
         if self.link.is_some() {
             self.unlinked(now, "replaced by a newer connection".to_owned());
         }
         let protocol = link.dialect.subprotocol.to_owned();
         self.note(now, FactBody::Connected { protocol, peer: link.peer.clone() });
+        self.liveness = Liveness::of(&link.handling, self.manners.heartbeat, now.steady);
+        self.probation = Probation::of(link.handling.acceptance);
         self.link = Some(link);
         self.takes_no_cost = false;
-        self.heard = Some(now.steady);
     }
 
     fn unlinked(&mut self, now: Now, why: String) {
         self.generation += 1;
         self.link = None;
-        self.heard = None;
-        self.pinged = None;
+        self.liveness = Liveness::default();
         // Calls that wait are worked on all the same: they report what happened, and a repetition is recognised.
         self.note(now, FactBody::Disconnected { why });
         for settled in self.commands.disconnect() {
@@ -251,12 +239,14 @@ impl Machine {
                 let failure = CommandFailure::Refused { code, description, details };
                 self.answered(now, &id, Err(failure));
             }
-            Err(bad) => self.bad_frame(now, bad),
+            Err(bad) => self.bad_frame(now, bad, text),
         }
     }
 
-    fn bad_frame(&mut self, now: Now, bad: BadFrame) {
-        self.warn(now, format!("not an OCPP message: {bad}"));
+    fn bad_frame(&mut self, now: Now, bad: BadFrame, raw: String) {
+        let why = format!("not an OCPP message: {bad}");
+        self.keep_refused(now, None, why.clone(), raw);
+        self.warn(now, why);
         if !bad.is_unanswerable {
             let id = bad.id.unwrap_or_else(MessageId::unreadable);
             self.refuse(id, &Fault::new(bad.code, bad.why));
@@ -265,19 +255,21 @@ impl Machine {
 
     fn call(&mut self, now: Now, id: MessageId, action: &str, payload: &RawValue, raw: String) {
         let Some(link) = &self.link else { return };
-        match link.dialect.read_call(action, payload, link.handling.validation) {
+        let read = link.dialect.read_call(action, payload, link.handling.validation);
+        let read = read.and_then(|call| self.probation.hears(action).map(|()| call));
+        let read = read.and_then(|call| match self.waiting.len() {
+            0..MAX_WAITING_CALLS => Ok(call),
+            _ => {
+                let why = "too many calls at once: wait for an answer before the next call";
+                Err(Fault::new(ErrorCode::GenericError, why))
+            }
+        });
+        match read {
             Err(fault) => {
                 let action: String = action.chars().take(50).collect();
                 self.warn(now, format!("{action:?} refused: {fault}"));
+                self.keep_refused(now, Some(action), fault.to_string(), raw);
                 self.refuse(id, &fault);
-            }
-            Ok(_) if self.waiting.len() >= MAX_WAITING_CALLS => {
-                let why = "too many calls at once: wait for an answer before the next call";
-                self.warn(
-                    now,
-                    format!("{action:?} refused: {MAX_WAITING_CALLS} calls wait already"),
-                );
-                self.refuse(id, &Fault::new(ErrorCode::GenericError, why));
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
@@ -319,8 +311,7 @@ impl Machine {
             raw: next.raw,
             received: next.now.wall,
         };
-        let (exchange, step) =
-            Exchange::begin(scribe, next.call.request, deadline, self.manners.heartbeat);
+        let (exchange, step) = Exchange::begin(scribe, next.call.request, deadline, self.welcome());
         self.current = Some((next.generation, next.id, exchange));
         self.carry_out(now, step);
     }
@@ -358,6 +349,9 @@ impl Machine {
                     Ok(payload) => {
                         self.unanswered.note_answer(exchange.dialect(), &id, exchange.action());
                         self.send(&Frame::Result { id, payload });
+                        if exchange.is_boot() {
+                            self.outputs.push_back(Output::Booted);
+                        }
                         self.show(now, exchange.take_to_show());
                     }
                     Err(fault) => {
@@ -373,7 +367,11 @@ impl Machine {
         let Some(link) = &self.link else {
             return self.outputs.push_back(Output::Settle(id, Err(CommandFailure::Offline)));
         };
-        let command = match link.dialect.write_command(&command.action, &command.payload) {
+        let written = link.dialect.write_command(&command.action, &command.payload);
+        let told = |payload: Box<RawValue>| {
+            self.probation.tells(&command.action, &payload).map(|()| payload)
+        };
+        let command = match written.and_then(told) {
             Ok(payload) => Command { payload, ..command },
             Err(fault) => {
                 let failure = CommandFailure::Invalid(fault);
@@ -413,14 +411,10 @@ impl Machine {
         if self.link.is_some() {
             self.next_command();
         }
-        if self.pinged.is_some_and(|pinged| pinged + PONG_LIMIT <= now.steady) {
-            (self.heard, self.pinged) = (None, None);
-            self.outputs.push_back(Output::HangUp("nothing heard for long, not even after a ping"));
-        } else if self.pinged.is_none()
-            && self.heard.is_some_and(|heard| heard + self.silence_limit() <= now.steady)
-        {
-            self.pinged = Some(now.steady);
-            self.outputs.push_back(Output::Ping);
+        match self.liveness.pulse(now.steady) {
+            None => {}
+            Some(Pulse::Ping) => self.outputs.push_back(Output::Ping),
+            Some(Pulse::GiveUp(why)) => self.outputs.push_back(Output::HangUp(why)),
         }
     }
 
@@ -442,10 +436,21 @@ impl Machine {
         self.send(&Frame::Error { id, problem });
     }
 
+    /// What is refused is not lost: whoever mends the station can read it. As much of it as goes into the log.
+    fn keep_refused(&mut self, now: Now, action: Option<String>, why: String, raw: String) {
+        if self.refusals.get_or_insert_default().admit(now.steady).is_some() {
+            self.note_with(now, FactBody::MessageRefused { action, why }, Some(raw));
+        }
+    }
+
     fn note(&mut self, now: Now, body: FactBody) {
+        self.note_with(now, body, None);
+    }
+
+    fn note_with(&mut self, now: Now, body: FactBody, raw: Option<String>) {
         let mut commit = Commit::new();
         let station = Some(self.station.clone());
-        commit.fact(Fact { station, stamp: Stamp::here(now.wall), body }, None);
+        commit.fact(Fact { station, stamp: Stamp::here(now.wall), body }, raw);
         self.outputs.push_back(Output::Note(commit));
     }
 
@@ -459,7 +464,14 @@ impl Machine {
         }
     }
 
-    fn silence_limit(&self) -> Duration {
-        self.manners.heartbeat * SILENT_AFTER_HEARTBEATS
+    /// What the station is told when it boots.
+    fn welcome(&self) -> Welcome {
+        let heartbeat = self.manners.heartbeat;
+        let acceptance = self.probation.acceptance();
+        let interval = match acceptance {
+            Acceptance::Accepted => heartbeat,
+            Acceptance::Pending | Acceptance::Rejected => heartbeat.min(BOOT_AGAIN),
+        };
+        Welcome { acceptance, interval }
     }
 }

@@ -12,8 +12,11 @@ pub mod credentials;
 mod display;
 pub mod door;
 mod exchange;
+mod handling;
+mod liveness;
 mod lookup;
 pub mod machine;
+mod probation;
 pub mod registry;
 mod scribe;
 mod socket;
@@ -23,4 +26,5 @@ mod tests;
 mod warnings;
 
 pub use actor::Rim;
+pub use handling::Handling;
 pub use registry::{Command, CommandFailure, Live, Registry};

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
-use super::machine::Handling;
+use super::handling::Handling;
 use super::socket::Socket;
 use crate::domain::{Millis, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
@@ -83,6 +83,8 @@ pub struct Live {
     pub peer: Option<SocketAddr>,
     /// Since when it has been connected, or disconnected.
     pub since: Millis,
+    /// When it booted over this connection and was told so.
+    pub booted: Option<Millis>,
     pub last_seen: Millis,
 }
 
@@ -97,11 +99,12 @@ pub(super) struct LiveCell {
 struct Presence {
     link: Option<(SocketAddr, &'static Dialect, Proof)>,
     since: Millis,
+    booted: Option<Millis>,
 }
 
 impl LiveCell {
     fn new(now: Millis) -> Self {
-        let presence = Presence { link: None, since: now };
+        let presence = Presence { link: None, since: now, booted: None };
         Self { last_seen: AtomicU64::new(now.0), now: Mutex::new(presence) }
     }
 
@@ -117,21 +120,26 @@ impl LiveCell {
         proof: Proof,
         at: Millis,
     ) {
-        *lock(&self.now) = Presence { link: Some((peer, dialect, proof)), since: at };
+        *lock(&self.now) = Presence { link: Some((peer, dialect, proof)), since: at, booted: None };
         self.heard(at);
     }
 
     pub(super) fn gone(&self, at: Millis) {
-        *lock(&self.now) = Presence { link: None, since: at };
+        *lock(&self.now) = Presence { link: None, since: at, booted: None };
+    }
+
+    pub(super) fn booted(&self, at: Millis) {
+        lock(&self.now).booted = Some(at);
     }
 
     fn view(&self) -> Live {
-        let Presence { link, since } = *lock(&self.now);
+        let Presence { link, since, booted } = *lock(&self.now);
         Live {
             online: link.is_some(),
             protocol: link.map(|(_, dialect, _)| dialect.subprotocol),
             peer: link.map(|(peer, _, _)| peer),
             since,
+            booted,
             last_seen: Millis(self.last_seen.load(Ordering::Relaxed)),
         }
     }

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::commands::CommandId;
+use super::handling::Handling;
 use super::lookup::look;
-use super::machine::{Handling, Input, Link, Machine, Manners, Now, Output};
+use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
@@ -169,6 +170,7 @@ impl Bench {
             }
             Output::Note(commit) => drop(runtime.block_on(self.store.commit(commit))),
             Output::Settle(id, result) => self.settled.push((id, result)),
+            Output::Booted => {}
             Output::Ping => self.pings += 1,
             Output::HangUp(_) => self.hung_up = true,
             Output::Warn(what) => self.warnings.push(what),

@@ -155,6 +155,11 @@ pub enum EventBody {
         code: String,
         description: String,
     },
+    MessageRefused {
+        /// `null` when not even that could be read.
+        action: Option<String>,
+        why: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -267,6 +272,7 @@ impl From<FactBody> for EventBody {
             FactBody::AnswerRefused { action, code, description } => {
                 Self::AnswerRefused { action, code, description }
             }
+            FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
             FactBody::CommandAnswered { action, outcome, status, plugin, command } => {
                 Self::CommandAnswered { action, outcome, status, plugin, command }
             }

@@ -19,7 +19,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::frame::empty_object;
 use super::super::{Answer, CostToShow, ErrorCode, OwnCall};
 use super::Edition;
-use crate::domain::{Limits, Millis, Phase, Refusal, Verdict};
+use crate::domain::{Acceptance, Limits, Millis, Phase, Refusal, Verdict};
 
 pub(super) fn encode(
     edition: &Edition,
@@ -27,10 +27,14 @@ pub(super) fn encode(
     now: Millis,
 ) -> Result<Box<RawValue>, serde_json::Error> {
     match answer {
-        Answer::Boot { interval } => to_raw_value(&BootNotificationResponse {
+        Answer::Boot { acceptance, interval } => to_raw_value(&BootNotificationResponse {
             current_time: now.to_utc(),
             interval: u16::try_from(interval.as_secs()).unwrap_or(u16::MAX),
-            status: RegistrationStatusEnumType::Accepted,
+            status: match acceptance {
+                Acceptance::Accepted => RegistrationStatusEnumType::Accepted,
+                Acceptance::Pending => RegistrationStatusEnumType::Pending,
+                Acceptance::Rejected => RegistrationStatusEnumType::Rejected,
+            },
             status_info: None,
         }),
         Answer::Heartbeat => to_raw_value(&HeartbeatResponse { current_time: now.to_utc() }),
@@ -84,6 +88,7 @@ pub(super) fn spell(code: ErrorCode) -> &'static str {
         ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
         ErrorCode::OccurrenceConstraintViolation => "OccurrenceConstraintViolation",
         ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",
+        ErrorCode::SecurityError => "SecurityError",
         ErrorCode::GenericError => "GenericError",
         ErrorCode::RpcFramework => "RpcFrameworkError",
         ErrorCode::MessageTypeNotSupported => "MessageTypeNotSupported",

@@ -4,7 +4,8 @@ use super::{Bench, command, permitted, verdict};
 use crate::domain::{FactBody, Limits, Permit, Seq, Validation, Verdict};
 use crate::ocpp::v2;
 use crate::station::commands::CommandId;
-use crate::station::machine::{Handling, Input};
+use crate::station::handling::Handling;
+use crate::station::machine::Input;
 use crate::station::registry::CommandFailure;
 
 const STREAM: &str = r#"[6,"s1","NotifyPeriodicEventStream",{"id":1,"pending":0,"basetime":"2026-01-01T10:00:00Z","data":[{"t":0,"v":"11000"}]}]"#;
@@ -108,7 +109,7 @@ fn a_nonsensical_answer_is_a_failure_for_whoever_asked_and_the_newest_version_he
 #[test]
 fn a_station_that_may_be_odd_is_taken_at_its_word() {
     let mut bench = Bench::new();
-    bench.link_as(&v2::V21, Handling { validation: Validation::Lenient });
+    bench.link_as(&v2::V21, Handling { validation: Validation::Lenient, ..Handling::default() });
     assert_eq!(answers_nonsense(&mut bench), "");
     assert!(bench.settled[0].1.is_ok());
     assert!(bench.warnings[0].contains("odd, and taken"), "{:?}", bench.warnings);

@@ -97,7 +97,7 @@ impl Outbox {
         let now = (self.rim.now)();
         let registry = &self.rim.registry;
         let reach = |station: &StationId| match registry.live(station) {
-            Some(live) if live.online => Reach::Here { since: live.since },
+            Some(live) if live.online => Reach::Here { since: live.since, booted: live.booted },
             Some(_) | None => Reach::Away,
         };
         let (steps, wake) = self.queue.next(now, reach);

@@ -11,9 +11,13 @@ use crate::domain::{CommandEnd, CommandNo, Doubt, Millis, PluginName, QueuedComm
 /// Commands of one server that may be under way at once.
 const MAX_UNDER_WAY: usize = 256;
 
-/// From a station's connection to its first command: a station that has just started reports its boot first, and OCPP
-/// lets nobody call it before that is answered.
+/// From the answer to a station's boot to its first command: it has more to say first, and models are known that hang up
+/// on whoever interrupts them.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// From a station's connection to its first command when it does not boot: most do not when they come back. One that
+/// comes and goes faster than this gets none.
+const SETTLE_WITHOUT_BOOT: Duration = Duration::from_secs(5);
 
 /// Until a command is tried again that found the station busy, or could not be marked as sent.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -53,7 +57,11 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     Away,
-    Here { since: Millis },
+    Here {
+        since: Millis,
+        /// When it was told so if it booted over this connection.
+        booted: Option<Millis>,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +90,7 @@ pub(super) enum Stepped {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Queue {
-    settle: Duration,
+    settle: (Duration, Duration),
     lanes: BTreeMap<StationId, Lane>,
     under_way: usize,
 }
@@ -100,13 +108,13 @@ struct Lane {
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Self { settle: SETTLE, lanes: BTreeMap::new(), under_way: 0 }
+        Self { settle: (SETTLE, SETTLE_WITHOUT_BOOT), lanes: BTreeMap::new(), under_way: 0 }
     }
 
     /// For stations that may be called as soon as they are there.
     #[cfg(test)]
     pub(super) fn without_settling() -> Self {
-        Self { settle: Duration::ZERO, ..Self::new() }
+        Self { settle: (Duration::ZERO, Duration::ZERO), ..Self::new() }
     }
 
     /// Takes over what is on record now.
@@ -175,7 +183,7 @@ impl Lane {
     fn next(
         &mut self,
         now: Millis,
-        settle: Duration,
+        (settle, without_boot): (Duration, Duration),
         reach: impl Fn() -> Reach,
     ) -> Result<Step, Option<Millis>> {
         let over = self.waiting.iter().find_map(|(place, entry)| {
@@ -192,8 +200,10 @@ impl Lane {
         let expiry = self.waiting.values().map(|entry| entry.command.expires).min();
         let due = match reach() {
             Reach::Away => return Err(expiry),
-            Reach::Here { since } => after(since, settle).max(self.not_before),
+            Reach::Here { booted: Some(booted), .. } => after(booted, settle),
+            Reach::Here { since, booted: None } => after(since, without_boot),
         };
+        let due = due.max(self.not_before);
         if due > now {
             return Err(expiry.into_iter().chain([due]).min());
         }
@@ -216,7 +226,7 @@ fn after(at: Millis, pause: Duration) -> Millis {
 mod tests {
     use super::*;
 
-    const HERE: Reach = Reach::Here { since: Millis(0) };
+    const HERE: Reach = Reach::Here { since: Millis(0), booted: None };
     const LONG_AFTER: Millis = Millis(1_000_000);
 
     fn station(name: &str) -> StationId {
@@ -280,11 +290,23 @@ mod tests {
     fn a_station_that_is_away_gets_nothing_until_it_is_back_and_has_settled() {
         let mut queue = queue(&[entry("A", "1", 900_000)]);
         assert_eq!(queue.next(Millis(10), |_| Reach::Away), (vec![], Some(Millis(900_000))));
-        let back = Reach::Here { since: Millis(10) };
+        let back = Reach::Here { since: Millis(10), booted: None };
         let (steps, wake) = queue.next(Millis(11), |_| back);
-        assert_eq!((steps, wake), (vec![], Some(Millis(2010))));
-        let (steps, _) = queue.next(Millis(2010), |_| back);
+        assert_eq!((steps, wake), (vec![], Some(Millis(5010))));
+        let (steps, _) = queue.next(Millis(5010), |_| back);
         assert!(matches!(steps[..], [Step::Send(_)]));
+    }
+
+    #[test]
+    fn a_station_that_boots_is_let_finish_and_one_that_flaps_is_left_alone() {
+        let mut queue = queue(&[entry("A", "1", u64::MAX)]);
+        for since in (0..60_000).step_by(3000).map(Millis) {
+            let back = Reach::Here { since, booted: None };
+            assert_eq!(queue.next(after(since, Duration::from_secs(3)), |_| back).0, []);
+        }
+        let booted = Reach::Here { since: Millis(60_000), booted: Some(Millis(64_900)) };
+        assert_eq!(queue.next(Millis(66_000), |_| booted), (vec![], Some(Millis(66_900))));
+        assert!(matches!(queue.next(Millis(66_900), |_| booted).0[..], [Step::Send(_)]));
     }
 
     #[test]

@@ -369,7 +369,7 @@ impl Town {
                 self.hang_up(n, why);
                 return Some(machine::Input::Unlinked { why: why.to_owned() });
             }
-            Output::Ping | Output::Settle(..) | Output::Warn(_) => {}
+            Output::Booted | Output::Ping | Output::Settle(..) | Output::Warn(_) => {}
         }
         None
     }
