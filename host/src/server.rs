@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, AdminKey, KeyError, Serving};
 use crate::config::{Config, DefaultVerdict};
-use crate::domain::{Millis, PolicyRecords, Refusal, Verdict};
+use crate::domain::{Addresses, Millis, PolicyRecords, Refusal, Verdict};
 use crate::plugins::{Host, HostConfig, StartError as HostError};
 use crate::policy::{Defaults, Policies};
 use crate::station::Rim;
@@ -134,7 +134,10 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), followers, silence, metrics).await?;
+        let stations = listen(server.stations)?;
+        server.stations = stations.local_addr().unwrap_or(server.stations);
+        let addresses = addresses(&config, server.stations);
+        server.open_admin(rollout.clone(), followers, silence, metrics, addresses).await?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -143,7 +146,7 @@ impl Server {
         server.keep_post(&host, inboxes);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(&config).await?;
+        server.open_door(&config, stations)?;
         Ok(server)
     }
 
@@ -184,6 +187,7 @@ impl Server {
         (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
+        addresses: Addresses,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
         self.admin = listener.local_addr().unwrap_or(self.admin);
@@ -197,6 +201,7 @@ impl Server {
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),
+            addresses,
             stopping: self.stopping.clone(),
         });
         let stop = self.stopping.clone().cancelled_owned();
@@ -208,9 +213,7 @@ impl Server {
         Ok(())
     }
 
-    async fn open_door(&mut self, config: &Config) -> Result<(), StartError> {
-        let listener = listen(self.stations)?;
-        self.stations = listener.local_addr().unwrap_or(self.stations);
+    fn open_door(&mut self, config: &Config, listener: TcpListener) -> Result<(), StartError> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -219,6 +222,7 @@ impl Server {
             registry: self.registry.clone(),
             credentials: Credentials::new(secret, cores),
             accept_unknown: config.accept_unknown_stations,
+            path: config.station_path.clone(),
             validation: config.validation,
         });
         self.tasks.push(tokio::spawn(door.serve(listener, self.stopping.clone())));
@@ -256,6 +260,24 @@ impl Server {
         self.store.close().await;
         info!("stopped");
     }
+}
+
+/// What stations are to be given. A server that listens everywhere is reached by the machine's own name, unless its
+/// operator says otherwise.
+fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
+    let own = || {
+        let host = match listening.ip() {
+            ip if ip.is_unspecified() => {
+                rustix::system::uname().nodename().to_string_lossy().into_owned()
+            }
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        vec![format!("ws://{host}:{}", listening.port())]
+    };
+    let said = config.station_urls.clone();
+    let bases = if said.is_empty() { own() } else { said };
+    Addresses { bases, path: config.station_path.clone() }
 }
 
 /// The time of day, for what happens here and not at a station.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use plugpoint::sim::Event;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::support::{Fleet, Reply, Server, Socket, connect, handshake, insist, profile};
 
@@ -70,8 +72,16 @@ fn cases() -> Vec<(&'static str, Message, Due)> {
         ),
         ("of-a-lenient-station", text(r#"[2,"a","Heartbeat",{"mood":"fine"}]"#), Due::Result),
         ("huge", text(&huge), Due::Close(1009)),
+        ("compressed", compressed(), Due::Close(1002)),
         ("binary", Message::binary(&b"[2,\"a\",\"Heartbeat\",{}]"[..]), Due::Close(1003)),
     ]
+}
+
+/// A frame with the mark of a compressed one; what is in it does not matter.
+fn compressed() -> Message {
+    let mut frame = Frame::message(vec![0xaa, 0x56, 0x4a], OpCode::Data(Data::Text), true);
+    frame.header_mut().rsv1 = true;
+    Message::Frame(frame)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,6 @@ async fn the_newest_version_is_spoken_or_the_one_that_the_operator_wants() {
         .try_send(reqwest::Method::PUT, &record, Some(json!({ "wanted_protocol": "ocpp9" })))
         .await;
     assert_eq!(status.as_u16(), 400);
-    assert_eq!(answer["error"]["next"], "choose from: ocpp2.0.1, ocpp1.6");
+    assert_eq!(answer["error"]["next"], "choose from: ocpp2.1, ocpp2.0.1, ocpp1.6");
     assert!(server.stop().await.success());
 }

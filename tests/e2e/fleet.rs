@@ -124,7 +124,8 @@ async fn the_command_for_a_fleet_counts_what_the_server_recorded() {
     let api = server.api();
     api.allow(CARD).await;
     let output = Command::new(env!("CARGO_BIN_EXE_plugpoint"))
-        .args(["--json", "sim", "--stations", "15", "--ocpp201", "6", "--brisk", "--faults"])
+        .args(["--json", "sim", "--stations", "15", "--ocpp201", "6", "--ocpp21", "4"])
+        .args(["--brisk", "--faults"])
         .args(["--pipelining", "50%", "--cards", CARD, "--duration", "4", "--endpoint"])
         .arg(format!("ws://{}/ocpp", server.stations))
         .kill_on_drop(true)
@@ -135,7 +136,10 @@ async fn the_command_for_a_fleet_counts_what_the_server_recorded() {
     println!("{text}");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let totals: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(totals["versions"], serde_json::json!({ "ocpp1.6": 9, "ocpp2.0.1": 6 }));
+    assert_eq!(
+        totals["versions"],
+        serde_json::json!({ "ocpp1.6": 5, "ocpp2.0.1": 6, "ocpp2.1": 4 })
+    );
     assert_eq!(totals["all_acknowledged"], true);
     assert!(totals["faults"]["replays"].as_u64() > Some(0));
 

@@ -96,7 +96,7 @@ async fn remote_starts(api: &Api) {
             Protocol::Ocpp16 => {
                 ("RemoteStartTransaction", json!({ "idTag": CARD, "connectorId": 1 }))
             }
-            Protocol::Ocpp201 => {
+            Protocol::Ocpp201 | Protocol::Ocpp21 => {
                 let token = json!({ "idToken": CARD, "type": "ISO14443" });
                 (
                     "RequestStartTransaction",

@@ -16,6 +16,7 @@ mod plugins;
 mod problem;
 mod sessions;
 mod stations;
+mod strangers;
 mod tokens;
 pub mod views;
 
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use self::desk::Desk;
 use self::problem::Problem;
 use self::views::Code;
-use crate::domain::Verdict;
+use crate::domain::{Addresses, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::work::{Inboxes, Observers, Rollout};
@@ -65,6 +66,8 @@ pub struct Admin {
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,
+    /// Where stations connect, for whoever sets one up.
+    pub addresses: Addresses,
     /// Cancelled when the server stops: ends the live streams, which would never end by themselves.
     pub stopping: CancellationToken,
 }
@@ -81,6 +84,8 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}", get(stations::get).put(stations::put))
         .route("/stations/{id}/password", put(stations::put_password))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
+        .route("/unknown-stations", get(strangers::list))
+        .route("/unknown-stations/{id}/adopt", post(strangers::adopt))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::get))
         .route("/tokens", get(tokens::list))

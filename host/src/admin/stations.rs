@@ -1,5 +1,6 @@
 //! `/v1/stations`: who they are, what they say, what the operator says of them. Knows no socket.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use argon2::Argon2;
@@ -15,7 +16,7 @@ use super::views::{
     ChargingView, Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
     Timestamp,
 };
-use crate::domain::{ConnectorState, Session, StationId, StationRecord};
+use crate::domain::{Addresses, ConnectorState, Pings, Session, StationId, StationRecord};
 use crate::station::registry::{Changed, Live, Registry};
 use crate::store::{All, LastSeen, OpenSession, Order, Store};
 
@@ -29,6 +30,10 @@ const MAX_PASSWORD: usize = 128;
 const MAX_TAGS: usize = 64;
 const MAX_TAG: usize = 64;
 
+/// Seconds without a word after which a connection may be given up, and those between two pings.
+const SILENCE: RangeInclusive<u32> = 10..=604_800;
+const PING: RangeInclusive<u32> = 5..=86_400;
+
 /// Random bytes in the salt of a password.
 const SALT_BYTES: usize = 16;
 
@@ -38,6 +43,7 @@ pub(super) async fn list(
 ) -> Result<Json<StationsPage>, Problem> {
     let (after, limit) = (page.after::<StationId>()?, page.limit()?);
     let registry = desk.admin.registry.clone();
+    let addresses = desk.admin.addresses.clone();
     let page = desk.read(move |store| {
         let found = store.page::<StationRecord>(All, after.as_ref(), Order::Ascending, limit)?;
         let next = (found.len() == limit).then(|| found.last().map(|(id, _)| id.to_string()));
@@ -45,7 +51,7 @@ pub(super) async fn list(
             .into_iter()
             .map(|(id, record)| {
                 let live = registry.live(&id);
-                view(store, id, record.value, live)
+                view(store, &addresses, id, record.value, live)
             })
             .collect::<Result<_, _>>()?;
         Ok(StationsPage { stations, next: next.flatten() })
@@ -58,11 +64,12 @@ pub(super) async fn get(
     Named(id): Named<StationId>,
 ) -> Result<Json<StationView>, Problem> {
     let live = desk.admin.registry.live(&id);
+    let addresses = desk.admin.addresses.clone();
     let station = desk.read(move |store| {
         let record = store.read::<StationRecord>(&id)?.map(|record| record.value);
         match (record, live) {
             (None, None) => Err(not_found(&id)),
-            (record, live) => view(store, id, record.unwrap_or_default(), live),
+            (record, live) => view(store, &addresses, id, record.unwrap_or_default(), live),
         }
     });
     station.await.map(Json)
@@ -85,23 +92,36 @@ pub(super) async fn put(
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
             record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
             record.validation = change.validation.over(record.validation);
+            record.acceptance = change.acceptance.over(Some(record.acceptance)).unwrap_or_default();
+            record.pings = change.pings.over(record.pings);
+            record.silence_seconds = change.silence_seconds.over(record.silence_seconds);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
             record
         })
         .await?;
-    let mut live = desk.admin.registry.live(&id);
-    if !change.validation.is_keep() && live.as_ref().is_some_and(|live| live.online) {
-        desk.admin.registry.hang_up(&id, Changed::Handling);
-        live = desk.admin.registry.live(&id);
-    }
-    if let (Some(wanted), Some(Live { protocol: Some(spoken), .. })) =
-        (&record.wanted_protocol, &live)
+    desk.admin.registry.adopt(&id);
+    let registry = &desk.admin.registry;
+    let live = registry.live(&id).filter(|live| live.online);
+    let spoken = live.as_ref().and_then(|live| live.protocol);
+    if live.is_some() && change.is_of_handling() {
+        registry.hang_up(&id, Changed::Handling);
+    } else if let (Some(wanted), Some(spoken)) = (&record.wanted_protocol, spoken)
         && wanted != spoken
     {
-        desk.admin.registry.hang_up(&id, Changed::Protocol);
-        live = desk.admin.registry.live(&id);
+        registry.hang_up(&id, Changed::Protocol);
     }
-    desk.read(move |store| view(store, id, record, live)).await.map(Json)
+    show(&desk, id, record).await
+}
+
+/// What is known of a station now.
+pub(super) async fn show(
+    desk: &Desk,
+    id: StationId,
+    record: StationRecord,
+) -> Result<Json<StationView>, Problem> {
+    let live = desk.admin.registry.live(&id);
+    let addresses = desk.admin.addresses.clone();
+    desk.read(move |store| view(store, &addresses, id, record, live)).await.map(Json)
 }
 
 pub(super) async fn put_password(
@@ -142,6 +162,7 @@ fn hash(password: &str) -> Result<String, Problem> {
 
 fn view(
     store: &Store,
+    addresses: &Addresses,
     id: StationId,
     record: StationRecord,
     live: Option<Live>,
@@ -166,6 +187,8 @@ fn view(
         None => (None, None, None, None),
     };
     Ok(StationView {
+        urls: addresses.of(&id),
+        urls_without_id: addresses.without_id(),
         id,
         online: live.is_some(),
         protocol: live.as_ref().and_then(|live| live.protocol).map(str::to_owned),
@@ -180,6 +203,9 @@ fn view(
         settings: record.settings,
         wanted_protocol: record.wanted_protocol,
         validation: record.validation,
+        acceptance: record.acceptance,
+        pings: record.pings,
+        silence_seconds: record.silence_seconds,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
         last_seen: last_seen.map(Timestamp),
@@ -208,6 +234,19 @@ fn check(change: &StationChange) -> Result<(), Problem> {
         let message = format!("wanted_protocol: '{wanted}' is not spoken here");
         let next = format!("choose from: {}", Registry::protocols().join(", "));
         return Err(Problem::bad_request(message, next));
+    }
+    let seconds = [
+        ("silence_seconds", change.silence_seconds.value(), SILENCE),
+        ("pings", change.pings.value().and_then(Pings::seconds), PING),
+    ];
+    for (name, seconds, range) in seconds {
+        if seconds.is_some_and(|seconds| !range.contains(seconds)) {
+            let message = format!("{name}: from {} to {} seconds", range.start(), range.end());
+            return Err(Problem::bad_request(
+                message,
+                "stations send a heartbeat every few minutes",
+            ));
+        }
     }
     if let Some(tags) = change.tags.value()
         && (tags.len() > MAX_TAGS || tags.iter().any(|t| t.is_empty() || t.len() > MAX_TAG))

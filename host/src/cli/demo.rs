@@ -57,7 +57,8 @@ pub(super) struct DemoArgs {
     /// The tariff to load as `tariff-time-of-use`; not needed when the records hold one
     #[arg(long, value_name = "FILE")]
     tariff: Option<PathBuf>,
-    /// Simulated stations, of which two of five speak OCPP 2.0.1; the last charges only when the operator says so
+    /// Simulated stations, of which two of five speak a newer version than OCPP 1.6; the last charges only when the
+    /// operator says so
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=50))]
     stations: u32,
 }

@@ -82,6 +82,10 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         EventBody::MessageRefused { action, why } => {
             format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
         }
+        EventBody::AnswerRefused { action, code, description } => {
+            let action = action.as_deref().unwrap_or("something");
+            format!("cannot take the answer to {action}: {code} {description}")
+        }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
         }

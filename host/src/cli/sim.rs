@@ -158,6 +158,9 @@ fn line(report: &Report) -> Option<String> {
         }
         Event::Misbehaved(Misdeed::Dropped { silent: false }) => "loses its connection".to_owned(),
         Event::Commanded { action, answer } => format!("was asked to {action}: {answer}"),
+        Event::AnswerRefused { code, description } => {
+            format!("the server cannot take its answer: {code} {description}")
+        }
     };
     Some(format!("{} {:<12} {what}", report.at.to_utc().format("%H:%M:%S%.3f"), report.station))
 }

@@ -1,9 +1,11 @@
 //! `plugpoint station …`: look at stations, set them up, call them.
 
 mod config;
+mod handling;
 mod remote;
 mod report;
 mod tongue;
+mod unknown;
 mod variable;
 
 use std::io::{BufRead, IsTerminal, Read};
@@ -24,7 +26,7 @@ use crate::admin::views::{
     Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
     StationsPage, WaitingCommandView, WaitingCommandsPage,
 };
-use crate::domain::{StationId, Validation};
+use crate::domain::StationId;
 
 /// Random bytes in a password made here. Written in Base64 they are 32 characters, within the 16 to 40 of OCPP.
 const PASSWORD_BYTES: usize = 24;
@@ -54,6 +56,13 @@ enum StationCommand {
     },
     /// Make a station known, or change what is said of it; what is not named stays
     Set(SetArgs),
+    /// List stations that knocked and that nobody made known
+    Unknown,
+    /// Make a station known that has knocked
+    Adopt {
+        /// The station's id
+        id: StationId,
+    },
     /// Set the Basic password of a station, read from the first line of standard input
     Password {
         /// The station's id
@@ -164,10 +173,8 @@ struct SetArgs {
     /// The station can show what a session costs so far: tell it (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     shows_cost: Option<bool>,
-    /// What becomes of messages that are not what their version of OCPP says: `strict` refuses them, `lenient` keeps what
-    /// is good in them; `server` for what the server is set to
-    #[arg(long, value_name = "strict|lenient|server", value_parser = parse_validation)]
-    validation: Option<Change<Validation>>,
+    #[command(flatten)]
+    handling: handling::HandlingArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -181,15 +188,6 @@ struct CallArgs {
     payload: String,
     #[command(flatten)]
     patience: Patience,
-}
-
-fn parse_validation(text: &str) -> Result<Change<Validation>, String> {
-    match text {
-        "strict" => Ok(Change::Set(Validation::Strict)),
-        "lenient" => Ok(Change::Set(Validation::Lenient)),
-        "server" => Ok(Change::Clear),
-        _ => Err("must be strict, lenient or server".to_owned()),
-    }
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -210,6 +208,8 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
             output.show(&station, details)
         }
         StationCommand::Set(args) => set(&client, args, output).await,
+        StationCommand::Unknown => unknown::list(&client, output).await,
+        StationCommand::Adopt { id } => unknown::adopt(&client, &id, output).await,
         StationCommand::Password { id, generate } => {
             set_password(&client, &id, generate, output).await
         }
@@ -233,9 +233,10 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
-        validation: args.validation.unwrap_or_default(),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
+        ..StationChange::default()
     };
+    let change = args.handling.over(change);
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
     output.show(&station, details)
 }
@@ -357,12 +358,9 @@ fn details(station: &StationView) -> String {
     row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
     row("currency", or_nothing(station.currency.as_ref()));
     row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
-    let validation = match station.validation {
-        None => "as the server is set",
-        Some(Validation::Strict) => "strict",
-        Some(Validation::Lenient) => "lenient",
-    };
-    row("validation", validation.to_owned());
+    for (name, value) in handling::rows(station) {
+        row(name, value);
+    }
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());

@@ -99,7 +99,8 @@ impl Tally {
             | Event::CardAccepted { .. }
             | Event::Metered { .. }
             | Event::CostShown { .. }
-            | Event::Commanded { .. } => {}
+            | Event::Commanded { .. }
+            | Event::AnswerRefused { .. } => {}
         }
     }
 

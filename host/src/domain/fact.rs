@@ -138,6 +138,13 @@ pub enum FactBody {
         action: Option<String>,
         why: String,
     },
+    /// The station says that it cannot take an answer of ours.
+    AnswerRefused {
+        /// What the answer was to, if that is still known.
+        action: Option<String>,
+        code: String,
+        description: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -180,6 +187,7 @@ pub enum FactKind {
     MeterValues,
     Other,
     MessageRefused,
+    AnswerRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -256,6 +264,7 @@ impl FactBody {
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::Other { .. } => FactKind::Other,
             Self::MessageRefused { .. } => FactKind::MessageRefused,
+            Self::AnswerRefused { .. } => FactKind::AnswerRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -283,6 +292,7 @@ impl FactBody {
             | Self::MeterValues { .. }
             | Self::Other { .. }
             | Self::MessageRefused { .. }
+            | Self::AnswerRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

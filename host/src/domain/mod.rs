@@ -2,6 +2,7 @@
 //!
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
+mod address;
 mod decision;
 mod fact;
 mod hex;
@@ -16,6 +17,7 @@ mod tariff;
 mod token;
 mod units;
 
+pub use address::{Addresses, BadPath, StationPath};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
     CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,

@@ -1,8 +1,12 @@
-//! The RPC framing of OCPP-J (1.6 §4.2): JSON arrays. Knows no action and no payload.
+//! The RPC framing of OCPP-J (1.6 §4.2, 2.1 part 4 §4.2): JSON arrays. Knows no action and no payload.
+//!
+//! Which kinds of message there are differs between versions: whoever reads says which.
 
 use std::fmt;
 
 use serde_json::value::RawValue;
+
+use super::ErrorCode;
 
 /// Longest message id that is accepted, in bytes. OCPP-J allows 36 characters; some stations send more.
 pub const MAX_MESSAGE_ID: usize = 128;
@@ -32,12 +36,42 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// The kinds of message, by their numbers on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Call = 2,
+    Result = 3,
+    Error = 4,
+    /// CALLRESULTERROR: the answer could not be taken.
+    ResultError = 5,
+    /// SEND: a call that nobody answers.
+    Send = 6,
+}
+
+/// Calls and their answers: all that there is up to OCPP 2.0.1.
+pub const CALLS: &[Kind] = &[Kind::Call, Kind::Result, Kind::Error];
+
+/// What OCPP 2.1 has.
+pub const CALLS_AND_SENDS: &[Kind] =
+    &[Kind::Call, Kind::Result, Kind::Error, Kind::ResultError, Kind::Send];
+
 /// One message. Payloads stay as they were written.
 #[derive(Debug, Clone)]
 pub enum Frame {
     Call { id: MessageId, action: String, payload: Box<RawValue> },
     Result { id: MessageId, payload: Box<RawValue> },
-    Error { id: MessageId, code: String, description: String, details: Box<RawValue> },
+    Error { id: MessageId, problem: Problem },
+    ResultError { id: MessageId, problem: Problem },
+    Send { id: MessageId, action: String, payload: Box<RawValue> },
+}
+
+/// What was wrong with the other side's message.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// As the version spells it.
+    pub code: String,
+    pub description: String,
+    pub details: Box<RawValue>,
 }
 
 /// Not a message. Says what to tell the sender.
@@ -46,70 +80,90 @@ pub enum Frame {
 pub struct BadFrame {
     /// The id, if at least that could be read.
     pub id: Option<MessageId>,
+    pub code: ErrorCode,
     pub why: &'static str,
-    /// It claims to be an answer: answers are never answered, not even wrong ones.
-    pub is_answer: bool,
+    /// It claims to be of a kind that is never answered, not even when it is wrong.
+    pub is_unanswerable: bool,
 }
 
-const CALL: u64 = 2;
-const CALL_RESULT: u64 = 3;
-const CALL_ERROR: u64 = 4;
+impl Kind {
+    /// Answers are not answered, and SENDs are not either.
+    const fn is_answered(self) -> bool {
+        matches!(self, Self::Call)
+    }
+}
 
 impl Frame {
-    /// Reads one text message.
-    pub fn parse(text: &str) -> Result<Self, BadFrame> {
-        let bad = |why| BadFrame { id: None, why, is_answer: false };
+    /// Reads one text message of a version that has these `kinds`.
+    pub fn parse(text: &str, kinds: &[Kind]) -> Result<Self, BadFrame> {
+        let bad =
+            |why| BadFrame { id: None, code: ErrorCode::RpcFramework, why, is_unanswerable: false };
         let parts: Vec<&RawValue> = match serde_json::from_str(text) {
             Ok(parts) => parts,
             Err(error) if error.is_data() => return Err(bad("the message is not a JSON array")),
             Err(_) => return Err(bad("the message is not JSON")),
         };
-        let [kind, id, rest @ ..] = parts.as_slice() else {
+        let [number, id, rest @ ..] = parts.as_slice() else {
             return Err(bad("the message needs a type and an id"));
         };
-        let kind: u64 = serde_json::from_str(kind.get())
+        let number: u64 = serde_json::from_str(number.get())
             .map_err(|_| bad("the message type is not a number"))?;
-        let is_answer = kind == CALL_RESULT || kind == CALL_ERROR;
-        let id: String = serde_json::from_str(id.get())
-            .map_err(|_| BadFrame { is_answer, ..bad("the message id is not a string") })?;
+        let kind = kinds.iter().copied().find(|kind| *kind as u64 == number);
+        let is_unanswerable = kind.is_some_and(|kind| !kind.is_answered());
+        let bad = |why| BadFrame { is_unanswerable, ..bad(why) };
+        let id: String =
+            serde_json::from_str(id.get()).map_err(|_| bad("the message id is not a string"))?;
         let Some(id) = MessageId::new(id) else {
-            return Err(BadFrame { is_answer, ..bad("the message id is longer than 128 bytes") });
+            return Err(bad("the message id is longer than 128 bytes"));
         };
-        let bad = |why| BadFrame { id: Some(id.clone()), why, is_answer };
+        let bad = |why| BadFrame { id: Some(id.clone()), ..bad(why) };
+        let Some(kind) = kind else {
+            let code = ErrorCode::MessageTypeNotSupported;
+            return Err(BadFrame { code, ..bad("the protocol has no messages of this type") });
+        };
         match (kind, rest) {
-            (CALL, [action, payload]) => {
+            (Kind::Call | Kind::Send, [action, payload]) => {
                 let action = text_of(action).ok_or(bad("the action is not a string"))?;
-                Ok(Self::Call { action, payload: (*payload).to_owned(), id })
+                let payload = (*payload).to_owned();
+                Ok(match kind {
+                    Kind::Send => Self::Send { action, payload, id },
+                    _ => Self::Call { action, payload, id },
+                })
             }
-            (CALL_RESULT, [payload]) => Ok(Self::Result { payload: (*payload).to_owned(), id }),
-            (CALL_ERROR, [code, more @ ..]) if more.len() <= 2 => Ok(Self::Error {
-                code: text_of(code).ok_or(bad("the error code is not a string"))?,
-                description: more.first().and_then(|d| text_of(d)).unwrap_or_default(),
-                details: more.get(1).map_or_else(empty_object, |d| (*d).to_owned()),
-                id,
-            }),
-            (CALL | CALL_RESULT | CALL_ERROR, _) => {
-                Err(bad("the message has the wrong number of parts"))
+            (Kind::Result, [payload]) => Ok(Self::Result { payload: (*payload).to_owned(), id }),
+            (Kind::Error | Kind::ResultError, [code, more @ ..]) if more.len() <= 2 => {
+                let problem = Problem {
+                    code: text_of(code).ok_or(bad("the error code is not a string"))?,
+                    description: more.first().and_then(|d| text_of(d)).unwrap_or_default(),
+                    details: more.get(1).map_or_else(empty_object, |d| (*d).to_owned()),
+                };
+                Ok(match kind {
+                    Kind::ResultError => Self::ResultError { problem, id },
+                    _ => Self::Error { problem, id },
+                })
             }
-            _ => Err(bad("the message type is not 2, 3 or 4")),
+            _ => Err(bad("the message has the wrong number of parts")),
         }
     }
 
     /// Compact JSON, ready to send.
     pub fn write(&self) -> String {
+        let call = |kind: Kind, id: &MessageId, action: &str, payload: &RawValue| {
+            format!("[{},{},{},{payload}]", kind as u8, quoted(&id.0), quoted(action))
+        };
+        let error = |kind: Kind, id: &MessageId, problem: &Problem| {
+            let Problem { code, description, details } = problem;
+            let (code, description) = (quoted(code), quoted(description));
+            format!("[{},{},{code},{description},{details}]", kind as u8, quoted(&id.0))
+        };
         match self {
-            Self::Call { id, action, payload } => {
-                format!("[{CALL},{},{},{payload}]", quoted(&id.0), quoted(action))
-            }
+            Self::Call { id, action, payload } => call(Kind::Call, id, action, payload),
+            Self::Send { id, action, payload } => call(Kind::Send, id, action, payload),
             Self::Result { id, payload } => {
-                format!("[{CALL_RESULT},{},{payload}]", quoted(&id.0))
+                format!("[{},{},{payload}]", Kind::Result as u8, quoted(&id.0))
             }
-            Self::Error { id, code, description, details } => format!(
-                "[{CALL_ERROR},{},{},{},{details}]",
-                quoted(&id.0),
-                quoted(code),
-                quoted(description)
-            ),
+            Self::Error { id, problem } => error(Kind::Error, id, problem),
+            Self::ResultError { id, problem } => error(Kind::ResultError, id, problem),
         }
     }
 }
@@ -133,19 +187,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_messages_are_read_and_written_without_loss() {
+    fn messages_are_read_and_written_without_loss() {
         for text in [
             r#"[2,"a1","Heartbeat",{}]"#,
             r#"[3,"a1",{"currentTime":"2026-01-01T00:00:00Z"}]"#,
             r#"[4,"a1","NotImplemented","what?",{"n":1.50}]"#,
+            r#"[5,"a1","TypeConstraintViolation","no date",{}]"#,
+            r#"[6,"a1","NotifyPeriodicEventStream",{"id":1}]"#,
         ] {
-            assert_eq!(Frame::parse(text).unwrap().write(), text);
+            assert_eq!(Frame::parse(text, CALLS_AND_SENDS).unwrap().write(), text);
         }
     }
 
     #[test]
-    fn a_call_error_may_lack_its_tail() {
-        let frame = Frame::parse(r#"[4,"a1","GenericError"]"#).unwrap();
+    fn an_error_may_lack_its_tail() {
+        let frame = Frame::parse(r#"[4,"a1","GenericError"]"#, CALLS).unwrap();
         assert_eq!(frame.write(), r#"[4,"a1","GenericError","",{}]"#);
     }
 
@@ -157,14 +213,32 @@ mod tests {
             ("[2]", None, "the message needs a type and an id"),
             (r#"["2","x"]"#, None, "the message type is not a number"),
             (r#"[2,7,"Heartbeat",{}]"#, None, "the message id is not a string"),
-            (r#"[1,"x","Heartbeat",{}]"#, Some("x"), "the message type is not 2, 3 or 4"),
             (r#"[2,"x","Heartbeat"]"#, Some("x"), "the message has the wrong number of parts"),
             (r#"[2,"x",5,{}]"#, Some("x"), "the action is not a string"),
         ];
         for (text, id, why) in cases {
-            let bad = Frame::parse(text).unwrap_err();
+            let bad = Frame::parse(text, CALLS).unwrap_err();
             assert_eq!((bad.id, bad.why), (id.and_then(MessageId::new), why), "{text}");
+            assert_eq!((bad.code, bad.is_unanswerable), (ErrorCode::RpcFramework, false));
         }
-        assert!(Frame::parse(r#"[3,"x"]"#).unwrap_err().is_answer);
+    }
+
+    #[test]
+    fn what_is_never_answered_is_not_answered_when_it_is_wrong_either() {
+        for text in [r#"[3,"x"]"#, r#"[4,"x"]"#, r#"[5,7,"x"]"#, r#"[6,"x","y"]"#] {
+            let bad = Frame::parse(text, CALLS_AND_SENDS).unwrap_err();
+            assert!(bad.is_unanswerable, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kind_that_the_version_does_not_have_is_told_as_such() {
+        for text in [r#"[1,"x","y",{}]"#, r#"[5,"x","y","",{}]"#, r#"[6,"x","y",{}]"#] {
+            let bad = Frame::parse(text, CALLS).unwrap_err();
+            assert_eq!(
+                (bad.code, bad.is_unanswerable),
+                (ErrorCode::MessageTypeNotSupported, false)
+            );
+        }
     }
 }

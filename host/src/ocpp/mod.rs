@@ -10,14 +10,14 @@ mod reading;
 mod request;
 mod time;
 pub mod v16;
-pub mod v201;
+pub mod v2;
 
 use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
 
 pub use catalogue::{Action, Catalogue, Direction, Finding};
-pub use frame::{BadFrame, Frame, MessageId};
+pub use frame::{BadFrame, Frame, Kind, MessageId, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
     Stop, TransactionEvent,
@@ -31,6 +31,8 @@ use crate::domain::{Millis, Validation};
 pub struct Dialect {
     /// The WebSocket subprotocol, for example `ocpp1.6`.
     pub subprotocol: &'static str,
+    /// The kinds of message that it has.
+    pub kinds: &'static [Kind],
     /// Every action of the version.
     pub catalogue: &'static LazyLock<Catalogue>,
     /// The typed view of a checked payload.
@@ -52,15 +54,17 @@ pub struct OwnCall {
 }
 
 /// The versions spoken, newest first.
-pub static DIALECTS: &[&Dialect] = &[&v201::DIALECT, &v16::DIALECT];
+pub static DIALECTS: &[&Dialect] = &[&v2::V21, &v2::V201, &v16::DIALECT];
 
 impl Dialect {
     /// What to speak with a station: the newest of what it offers, or only what is wanted of it. A station that offers
-    /// nothing at all (some know no subprotocols) is taken to speak what is wanted.
+    /// nothing at all (some know no subprotocols), or only names that nobody knows (`ocpp2.0.1.1`), is taken to speak what
+    /// is wanted.
     pub fn choose(offered: &[String], wanted: Option<&str>) -> Option<&'static Self> {
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+        let is_known = |name: &str| DIALECTS.iter().any(|dialect| dialect.subprotocol == name);
         let is_offered = |name: &str| match wanted {
-            Some(_) if offered.is_empty() => true,
+            Some(_) if !offered.iter().any(|name| is_known(name)) => true,
             _ => offered.iter().any(|offered| offered == name),
         };
         DIALECTS.iter().copied().find(|d| is_wanted(d.subprotocol) && is_offered(d.subprotocol))
@@ -85,17 +89,47 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
-        let oddities = match validation {
-            Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
-                Some(finding) => return Err(finding.into()),
-                None => Vec::new(),
-            },
-            Validation::Lenient => self.catalogue.findings(&action.request, payload),
-        };
+        if action.is_unconfirmed() {
+            return Err(Fault::new(
+                ErrorCode::NotSupported,
+                "this action is for a SEND, which nobody answers",
+            ));
+        }
+        let oddities = self.oddities(action, payload, validation)?;
         match (self.decode)(action, payload) {
             Ok(request) => Ok(Call { action, request, oddities }),
             // The first finding names the place better than whoever could not read on.
             Err(fault) => Err(oddities.into_iter().next().map_or(fault, Fault::from)),
+        }
+    }
+
+    /// From a SEND of a station to the action that it is, known, meant to be sent like this, and what the tables say.
+    pub fn read_send(
+        &self,
+        action: &str,
+        payload: &RawValue,
+        validation: Validation,
+    ) -> Result<(&'static Action, Vec<Finding>), Fault> {
+        let action = self.action(action).filter(|action| action.is_unconfirmed());
+        let action = action.ok_or_else(|| {
+            Fault::new(ErrorCode::NotSupported, "this action is not one that is sent unconfirmed")
+        })?;
+        Ok((action, self.oddities(action, payload, validation)?))
+    }
+
+    /// What is odd in a request and may be, or the fault that it may not.
+    fn oddities(
+        &self,
+        action: &Action,
+        payload: &RawValue,
+        validation: Validation,
+    ) -> Result<Vec<Finding>, Fault> {
+        match validation {
+            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
+            Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
+                Some(finding) => Err(finding.into()),
+                None => Ok(Vec::new()),
+            },
         }
     }
 
@@ -138,11 +172,16 @@ mod tests {
         };
         let both = ["ocpp1.6", "ocpp2.0.1"];
         assert_eq!(choice(&both, None), Some("ocpp2.0.1"));
+        let all = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
+        assert_eq!(choice(&all, None), Some("ocpp2.1"));
+        assert_eq!(choice(&all, Some("ocpp2.0.1")), Some("ocpp2.0.1"));
         assert_eq!(choice(&["ocpp1.6", "ocpp9"], None), Some("ocpp1.6"));
         assert_eq!(choice(&both, Some("ocpp1.6")), Some("ocpp1.6"));
         assert_eq!(choice(&["ocpp2.0.1"], Some("ocpp1.6")), None);
         assert_eq!(choice(&[], None), None);
         assert_eq!(choice(&[], Some("ocpp1.6")), Some("ocpp1.6"), "it knows no subprotocols");
+        assert_eq!(choice(&["ocpp2.0.1.1"], Some("ocpp2.0.1")), Some("ocpp2.0.1"));
+        assert_eq!(choice(&["ocpp2.0.1.1"], None), None);
         assert_eq!(choice(&[], Some("ocpp9")), None);
     }
 }

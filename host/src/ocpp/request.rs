@@ -129,8 +129,9 @@ pub enum Answer {
         session: SessionId,
         verdict: Verdict,
     },
-    /// To an event of a transaction; a verdict if a token was shown, the cost if it is final.
+    /// To an event of a transaction; a verdict if a token was shown, and what it costs in the end or by now.
     Event {
+        phase: Phase,
         verdict: Option<Verdict>,
         cost: Option<Cost>,
     },
@@ -186,6 +187,10 @@ pub enum ErrorCode {
     TypeConstraintViolation,
     SecurityError,
     GenericError,
+    /// Not a message that can be read.
+    RpcFramework,
+    /// A kind of message that the version does not have.
+    MessageTypeNotSupported,
 }
 
 /// Why a CALL gets a CALLERROR. The description is for the station's developer.

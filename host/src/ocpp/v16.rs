@@ -18,7 +18,7 @@ use serde_json::Number;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::catalogue::V16;
-use super::frame::empty_object;
+use super::frame::{CALLS, empty_object};
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
 use super::{
@@ -30,8 +30,15 @@ use crate::domain::{
 };
 
 /// OCPP 1.6J as the house sees it.
-pub static DIALECT: Dialect =
-    Dialect { subprotocol: "ocpp1.6", catalogue: &V16, decode, encode, show_cost, spell };
+pub static DIALECT: Dialect = Dialect {
+    subprotocol: "ocpp1.6",
+    kinds: CALLS,
+    catalogue: &V16,
+    decode,
+    encode,
+    show_cost,
+    spell,
+};
 
 /// For people.
 const VERSION: &str = "OCPP 1.6";
@@ -155,7 +162,10 @@ fn spell(code: ErrorCode) -> &'static str {
         ErrorCode::NotImplemented => "NotImplemented",
         ErrorCode::NotSupported => "NotSupported",
         ErrorCode::InternalError => "InternalError",
-        ErrorCode::FormatViolation => "FormationViolation",
+        // It has no codes of its own for what is no message.
+        ErrorCode::FormatViolation
+        | ErrorCode::RpcFramework
+        | ErrorCode::MessageTypeNotSupported => "FormationViolation",
         ErrorCode::PropertyConstraintViolation => "PropertyConstraintViolation",
         ErrorCode::OccurrenceConstraintViolation => "OccurenceConstraintViolation",
         ErrorCode::TypeConstraintViolation => "TypeConstraintViolation",

@@ -53,6 +53,7 @@ impl Charger {
                     self.stop(now, n, Ending::Refused);
                 }
             }
+            (Reply::Stream { accepted }, _) => self.stream_answered(now, accepted),
             (Reply::Noted { cost }, body) => self.noted(body, cost, replayed, out),
             // A reply is read for its message: there are no other pairs.
             (Reply::Card { .. } | Reply::Started { .. }, _) => {}
@@ -106,6 +107,7 @@ impl Charger {
             }
             self.heartbeat_at = Some(now + self.settings.heartbeat());
             self.tell_all_statuses(now);
+            self.offer_stream();
         } else {
             self.boot = Boot::Due(now + if interval.is_zero() { BOOT_AGAIN } else { interval });
         }

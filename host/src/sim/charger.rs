@@ -15,6 +15,7 @@ use super::bay::{Bay, Doing};
 use super::chance::{Chance, Odds};
 use super::message::{Body, ChargeNo, Ending, Writing};
 use super::settings::Settings;
+use super::stream::Stream;
 use super::wire::Wire;
 use super::{Event, Misdeed, Profile};
 use crate::domain::Millis;
@@ -45,6 +46,11 @@ pub enum Input {
         code: String,
         description: String,
     },
+    /// The server cannot take an answer of ours.
+    AnswerRefused {
+        code: String,
+        description: String,
+    },
     /// The server calls.
     Call {
         id: String,
@@ -65,6 +71,12 @@ pub enum Output {
         silent: bool,
     },
     Call {
+        id: String,
+        action: &'static str,
+        payload: Value,
+    },
+    /// A call that nobody answers.
+    Send {
         id: String,
         action: &'static str,
         payload: Value,
@@ -125,6 +137,7 @@ pub struct Charger {
     /// Dials without success since the last connection.
     failures: u32,
     pub(super) heartbeat_at: Option<Millis>,
+    pub(super) stream: Option<Stream>,
     /// The names of charges that still have something to say.
     pub(super) transactions: BTreeMap<ChargeNo, String>,
     pub(super) charges: ChargeNo,
@@ -161,6 +174,7 @@ impl Charger {
             calls: 0,
             failures: 0,
             heartbeat_at: None,
+            stream: None,
             transactions: BTreeMap::new(),
             charges: 0,
             next_card,
@@ -185,7 +199,13 @@ impl Charger {
         let heartbeat = self.heartbeat_at.filter(|_| self.is_up());
         let bays = self.bays.iter().filter(|bay| self.may_act(bay)).filter_map(Bay::wake_at);
         let last = Millis(u64::MAX);
-        [line, boot, answer, heartbeat].into_iter().flatten().chain(bays).min().unwrap_or(last)
+        let stream = self.stream_due();
+        [line, boot, answer, heartbeat, stream]
+            .into_iter()
+            .flatten()
+            .chain(bays)
+            .min()
+            .unwrap_or(last)
     }
 
     /// One input in, its consequences out.
@@ -210,6 +230,9 @@ impl Charger {
                     self.refused(now, open, code, description, out);
                 }
             }
+            Input::AnswerRefused { code, description } => {
+                out.push(Output::Report(Event::AnswerRefused { code, description }));
+            }
             Input::Call { id, action, payload } => {
                 self.commanded(now, id, action, &payload, out);
             }
@@ -227,7 +250,7 @@ impl Charger {
         }
     }
 
-    const fn is_up(&self) -> bool {
+    pub(super) const fn is_up(&self) -> bool {
         matches!(self.line, Line::Up)
     }
 
@@ -315,6 +338,7 @@ impl Charger {
             self.heartbeat_at = Some(now + self.settings.heartbeat());
             self.say(Body::Heartbeat);
         }
+        self.pass_time_on_stream(now, out);
         for n in 0..self.bays.len() {
             if self.may_act(&self.bays[n]) {
                 self.pass_time_at(now, n);
@@ -383,8 +407,7 @@ impl Charger {
             power_on: self.power_on,
         };
         let payload = (self.wire().payload)(&message.body, &writing);
-        self.calls += 1;
-        let id = format!("{:x}-{}", self.profile.seed, self.calls);
+        let id = self.next_id();
         let action = self.action(&message.body);
         message.sent += 1;
         out.push(Output::Call { id: id.clone(), action, payload });
@@ -398,6 +421,12 @@ impl Charger {
             out.push(Output::Lose { silent });
             self.line = Line::Closing;
         }
+    }
+
+    /// For a message of ours: no two have the same.
+    pub(super) fn next_id(&mut self) -> String {
+        self.calls += 1;
+        format!("{:x}-{}", self.profile.seed, self.calls)
     }
 
     /// A moment as the station's clock has it.

@@ -79,6 +79,13 @@ impl Charger {
                 out.push(Output::Report(Event::CostShown { transaction, cost }));
                 return Response::Noted;
             }
+            Command::AdjustStream { interval } if self.adjust_stream(now, interval) => {
+                Outcome::Accepted
+            }
+            Command::AdjustStream { .. } => Outcome::Rejected,
+            Command::ReadStreams => {
+                return Response::Streams(self.stream.map(|stream| stream.interval));
+            }
             Command::Foreign => Outcome::UnknownVendor,
             Command::Senseless => Outcome::Rejected,
         };

@@ -99,6 +99,11 @@ pub enum Event {
         action: String,
         answer: &'static str,
     },
+    /// The server says that it cannot take such an answer.
+    AnswerRefused {
+        code: String,
+        description: String,
+    },
 }
 
 /// What a station does that it should not.

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{Charger, Event, Input, Output, Profile, Report};
 use crate::domain::{Millis, StationId};
-use crate::ocpp::frame::{Frame, MessageId, empty_object};
+use crate::ocpp::frame::{Frame, Kind, MessageId, Problem, empty_object};
 
 /// How long a connection may take to come up, and a frame to be taken off our hands.
 const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
@@ -154,6 +154,7 @@ struct Life {
 
 impl Life {
     async fn run(mut self, mut charger: Charger, mut orders: mpsc::Receiver<Order>) {
+        let kinds = self.profile.protocol.wire().kinds;
         let mut out = Vec::new();
         let mut input = Input::Tick;
         loop {
@@ -177,7 +178,7 @@ impl Life {
                         }
                         None => return,
                     },
-                    input = hear(&mut self.socket) => input,
+                    input = hear(&mut self.socket, kinds) => input,
                     () = tokio::time::sleep_until(self.clock.instant(charger.wake_at())) => Input::Tick,
                 },
             };
@@ -213,14 +214,18 @@ impl Life {
                 let payload = raw(&payload);
                 self.send(&Frame::Call { id: message_id(id), action, payload }).await
             }
+            Output::Send { id, action, payload } => {
+                let (action, payload) = (action.to_owned(), raw(&payload));
+                self.send(&Frame::Send { id: message_id(id), action, payload }).await
+            }
             Output::Answer { id, payload } => {
                 let payload = raw(&payload);
                 self.send(&Frame::Result { id: message_id(id), payload }).await
             }
             Output::Refuse { id, code, description } => {
                 let (code, description) = (code.to_owned(), description.to_owned());
-                let (id, details) = (message_id(id), empty_object());
-                self.send(&Frame::Error { id, code, description, details }).await
+                let problem = Problem { code, description, details: empty_object() };
+                self.send(&Frame::Error { id: message_id(id), problem }).await
             }
             Output::Report(event) => {
                 self.tell(event).await;
@@ -281,11 +286,11 @@ impl Life {
 }
 
 /// The next thing that the server says; never returns while there is no connection.
-async fn hear(socket: &mut Option<Socket>) -> Input {
+async fn hear(socket: &mut Option<Socket>, kinds: &[Kind]) -> Input {
     let Some(stream) = socket else { return std::future::pending().await };
     let why = loop {
         match stream.next().await {
-            Some(Ok(Message::Text(text))) => match heard(&text) {
+            Some(Ok(Message::Text(text))) => match heard(&text, kinds) {
                 Some(input) => return input,
                 None => break "the server sent what is no OCPP frame".to_owned(),
             },
@@ -316,17 +321,22 @@ fn message_id(id: String) -> MessageId {
     MessageId::new(id).unwrap_or_else(MessageId::unreadable)
 }
 
-fn heard(text: &str) -> Option<Input> {
+fn heard(text: &str, kinds: &[Kind]) -> Option<Input> {
     let value = |payload: Box<RawValue>| serde_json::from_str(payload.get()).ok();
-    Some(match Frame::parse(text).ok()? {
+    Some(match Frame::parse(text, kinds).ok()? {
         Frame::Call { id, action, payload } => {
             Input::Call { id: id.to_string(), action, payload: value(payload)? }
         }
         Frame::Result { id, payload } => {
             Input::Answer { id: id.to_string(), payload: value(payload)? }
         }
-        Frame::Error { id, code, description, .. } => {
+        Frame::Error { id, problem: Problem { code, description, .. } } => {
             Input::Error { id: id.to_string(), code, description }
         }
+        Frame::ResultError { problem: Problem { code, description, .. }, .. } => {
+            Input::AnswerRefused { code, description }
+        }
+        // Nothing that a server says to a station is sent like this.
+        Frame::Send { .. } => return None,
     })
 }

@@ -61,6 +61,10 @@ pub(super) enum Body {
         settings: Vec<Setting>,
         at: Millis,
     },
+    /// Whether the server wants to hear all the time what the station draws.
+    OpenStream {
+        interval: Duration,
+    },
 }
 
 impl Body {
@@ -79,7 +83,8 @@ impl Body {
             | Self::Heartbeat
             | Self::Status { .. }
             | Self::Authorize { .. }
-            | Self::Report { .. } => None,
+            | Self::Report { .. }
+            | Self::OpenStream { .. } => None,
         }
     }
 }
@@ -134,6 +139,10 @@ pub(super) enum Reply {
         transaction: Option<String>,
         accepted: bool,
     },
+    /// To the offer of a stream.
+    Stream {
+        accepted: bool,
+    },
     /// Received, and perhaps what the charge costs.
     Noted {
         cost: Option<String>,
@@ -184,6 +193,10 @@ pub(super) enum Command {
         transaction: String,
         cost: String,
     },
+    AdjustStream {
+        interval: Duration,
+    },
+    ReadStreams,
     /// Something private between a vendor and its stations; we are of another vendor.
     Foreign,
     /// The action is known and this payload of it makes no sense.
@@ -217,8 +230,16 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone)]
 pub(super) enum Response {
     Did(Outcome),
-    Settings { found: Vec<Setting>, unknown: Vec<String> },
+    Settings {
+        found: Vec<Setting>,
+        unknown: Vec<String>,
+    },
     Changed(Vec<(String, Outcome)>),
-    TransactionStatus { ongoing: Option<bool>, messages_wait: bool },
+    TransactionStatus {
+        ongoing: Option<bool>,
+        messages_wait: bool,
+    },
+    /// How often the stream comes, if it is open.
+    Streams(Option<Duration>),
     Noted,
 }

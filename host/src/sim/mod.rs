@@ -1,8 +1,8 @@
-//! Simulated stations of OCPP 1.6 and 2.0.1: the demo, the tests and the load all use these. Knows nothing of the server beyond the wire.
+//! Simulated stations of OCPP 1.6, 2.0.1 and 2.1: the demo, the tests and the load all use these. Knows nothing of the server beyond the wire.
 //!
 //! [`Charger`] is the station without its socket: inputs and the time go in, outputs come out, and chance is seeded, so
 //! that a test can run an hour of charging in a millisecond. [`Station`] is the same charger on a real connection.
-//! What a station lives through is told as [`Report`]s. What the versions of OCPP differ in is in `v16` and `v201`.
+//! What a station lives through is told as [`Report`]s. What the versions of OCPP differ in is in `v16` and `v2`.
 //!
 //! One thing is not as in the field: the energy register runs [`Pace::speed`] times faster than the clock, so that a
 //! charge of seconds delivers kilowatt-hours. Timestamps are true.
@@ -20,10 +20,11 @@ mod link;
 mod message;
 mod profile;
 mod settings;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod v16;
-mod v201;
+mod v2;
 mod wire;
 
 #[cfg(test)]

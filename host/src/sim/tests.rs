@@ -101,6 +101,13 @@ impl World {
                 self.inbox.push_back(Input::Answer { id, payload: answer });
                 self.most_open = self.most_open.max(self.inbox.len());
             }
+            Output::Send { action, payload, .. } => {
+                assert!(self.online, "{action} was said into the void");
+                let raw = to_raw_value(&payload).unwrap();
+                let read = self.dialect.read_send(action, &raw, Validation::Strict);
+                assert!(read.is_ok(), "{action} {payload}: {:?}", read.err());
+                self.heard.push((action, payload));
+            }
             Output::Answer { payload, .. } => self.answers.push(payload),
             Output::Refuse { .. } => {}
             Output::Report(event) => self.events.push(event),

@@ -9,9 +9,11 @@ use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Wr
 use super::settings::{Setting, Topic};
 use super::wire::{Wire, count, number, text};
 use crate::domain::IdToken;
+use crate::ocpp::frame::CALLS;
 
 pub(super) static WIRE: Wire = Wire {
     subprotocol: "ocpp1.6",
+    kinds: CALLS,
     action,
     payload,
     reply,
@@ -19,6 +21,7 @@ pub(super) static WIRE: Wire = Wire {
     response,
     // The server names transactions.
     name: |_, _| None,
+    stream: None,
     settings: &[
         (Topic::AskFirst, "AuthorizeRemoteTxRequests"),
         (Topic::Heartbeat, "HeartbeatInterval"),
@@ -44,7 +47,7 @@ const fn action(body: &Body) -> &'static str {
         Body::Start { .. } => "StartTransaction",
         Body::Meter { .. } => "MeterValues",
         Body::Stop { .. } => "StopTransaction",
-        Body::Report { .. } => "DataTransfer",
+        Body::Report { .. } | Body::OpenStream { .. } => "DataTransfer",
     }
 }
 
@@ -80,8 +83,8 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             "transactionId": transaction, "idTag": card.reveal(), "meterStop": meter_wh, "timestamp": writing.time(*at),
             "reason": reason(*why),
         }),
-        // OCPP 1.6 has no command that asks for a report, so none was read.
-        Body::Report { .. } => json!({ "vendorId": writing.vendor }),
+        // OCPP 1.6 has no streams, and no command that asks for a report.
+        Body::Report { .. } | Body::OpenStream { .. } => json!({ "vendorId": writing.vendor }),
     }
 }
 
@@ -122,7 +125,8 @@ fn reply(body: &Body, answer: &Value) -> Reply {
         | Body::Status { .. }
         | Body::Meter { .. }
         | Body::Stop { .. }
-        | Body::Report { .. } => Reply::Noted { cost: None },
+        | Body::Report { .. }
+        | Body::OpenStream { .. } => Reply::Noted { cost: None },
     }
 }
 
@@ -203,7 +207,9 @@ fn response(response: &Response) -> (Value, &'static str) {
             (json!({ "configurationKey": known, "unknownKey": unknown }), "listed")
         }
         // OCPP 1.6 shows costs by DataTransfer and asks for no transaction's status.
-        Response::Noted | Response::TransactionStatus { .. } => did(Outcome::Accepted),
+        Response::Noted | Response::TransactionStatus { .. } | Response::Streams(_) => {
+            did(Outcome::Accepted)
+        }
     }
 }
 

@@ -6,23 +6,27 @@ use serde_json::Value;
 
 use super::message::{Body, ChargeNo, Command, Reply, Response, Writing};
 use super::settings::Topic;
-use super::{v16, v201};
+use super::stream::Part;
+use super::{v2, v16};
 use crate::domain::Millis;
+use crate::ocpp::Kind;
 
 /// Which version of OCPP a station speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     Ocpp16,
     Ocpp201,
+    Ocpp21,
 }
 
 impl Protocol {
-    pub const ALL: [Self; 2] = [Self::Ocpp16, Self::Ocpp201];
+    pub const ALL: [Self; 3] = [Self::Ocpp16, Self::Ocpp201, Self::Ocpp21];
 
     pub(super) const fn wire(self) -> &'static Wire {
         match self {
             Self::Ocpp16 => &v16::WIRE,
-            Self::Ocpp201 => &v201::WIRE,
+            Self::Ocpp201 => &v2::WIRE_201,
+            Self::Ocpp21 => &v2::WIRE_21,
         }
     }
 
@@ -34,7 +38,7 @@ impl Protocol {
 
 /// A version that no simulated station speaks.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is none of the versions that simulated stations speak: ocpp1.6, ocpp2.0.1")]
+#[error("{0} is none of the versions that simulated stations speak: ocpp1.6, ocpp2.0.1, ocpp2.1")]
 pub struct UnknownProtocol(String);
 
 impl FromStr for Protocol {
@@ -50,6 +54,8 @@ impl FromStr for Protocol {
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) subprotocol: &'static str,
+    /// The kinds of message that it has.
+    pub(super) kinds: &'static [Kind],
     pub(super) action: fn(&Body) -> &'static str,
     pub(super) payload: fn(&Body, &Writing<'_>) -> Value,
     /// What the server's answer to a message says.
@@ -61,6 +67,8 @@ pub(super) struct Wire {
     /// A name for a new charge, where stations give it: unique among all that the station gives, also after it was
     /// switched off.
     pub(super) name: fn(Millis, ChargeNo) -> Option<String>,
+    /// How a part of a periodic event stream is sent, where there are such streams.
+    pub(super) stream: Option<fn(&Part) -> (&'static str, Value)>,
     /// The settings that exist, by their names.
     pub(super) settings: &'static [(Topic, &'static str)],
 }

@@ -279,6 +279,10 @@ impl Actor {
                     let committed = self.store.commit(commit);
                     self.wait_for(async move { Some(Input::Committed(committed.await)) });
                 }
+                Output::Keep(commit) => {
+                    let committed = self.store.commit(commit);
+                    self.wait_for(async move { Some(Input::Kept(committed.await)) });
+                }
                 Output::Note(commit) => self.note(commit),
                 Output::Settle(id, result) => {
                     if let Some(answer) = self.answers.remove(&id) {

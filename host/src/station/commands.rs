@@ -56,7 +56,8 @@ impl Pending {
 pub(super) struct Commands {
     salt: u32,
     sent: u64,
-    open: Option<(MessageId, Pending)>,
+    /// Boxed: most stations have none, most of the time.
+    open: Option<Box<(MessageId, Pending)>>,
     waiting: VecDeque<Pending>,
     notices: VecDeque<Pending>,
 }
@@ -72,7 +73,7 @@ impl Commands {
 
     /// The next moment at which [`Self::expire`] has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let open = self.open.as_ref().map(|(_, pending)| pending.deadline);
+        let open = self.open.as_ref().map(|open| open.1.deadline);
         let waiting = self.waiting.iter().chain(&self.notices);
         waiting.map(|pending| pending.deadline).chain(open).min()
     }
@@ -119,7 +120,7 @@ impl Commands {
         let Command { action, payload, .. } = &pending.command;
         let frame =
             Frame::Call { id: id.clone(), action: action.clone(), payload: payload.clone() };
-        self.open = Some((id, pending));
+        self.open = Some(Box::new((id, pending)));
         Some(frame)
     }
 
@@ -129,13 +130,13 @@ impl Commands {
         id: &MessageId,
         result: Result<Box<RawValue>, CommandFailure>,
     ) -> Option<Settled> {
-        let (_, pending) = self.open.take_if(|(open, _)| open == id)?;
+        let (_, pending) = *self.open.take_if(|open| open.0 == *id)?;
         Some(pending.end(result))
     }
 
     /// Ends what has waited too long, for an answer or for its turn.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Settled> {
-        let open = self.open.take_if(|(_, pending)| pending.deadline <= now).map(|(_, p)| p);
+        let open = self.open.take_if(|open| open.1.deadline <= now).map(|open| open.1);
         let (late, kept) =
             self.waiting.drain(..).partition::<Vec<_>, _>(|pending| pending.deadline <= now);
         self.waiting = kept.into();
@@ -145,7 +146,7 @@ impl Commands {
 
     /// Ends everything: what was sent may or may not have been done, what was not sent was not.
     pub(super) fn disconnect(&mut self) -> Vec<Settled> {
-        let open = self.open.take().map(|(_, p)| p.end(Err(CommandFailure::Disconnected)));
+        let open = self.open.take().map(|open| open.1.end(Err(CommandFailure::Disconnected)));
         self.notices.clear();
         let waiting = self.waiting.drain(..).map(|p| p.end(Err(CommandFailure::Offline)));
         open.into_iter().chain(waiting).collect()

@@ -9,6 +9,11 @@ pub(super) fn final_cost(session: &Session) -> Option<Cost> {
     amount(session).filter(|(_, priced)| priced.closed).map(|(cost, _)| cost)
 }
 
+/// What the session costs as far as it has a bill; there may be more to come.
+pub(super) fn cost_by_now(session: &Session) -> Option<Cost> {
+    amount(session).map(|(cost, _)| cost)
+}
+
 fn amount(session: &Session) -> Option<(Cost, &Priced)> {
     let (priced, pinned) = session.bill.as_ref().zip(session.terms.as_ref())?;
     let decimals = pinned.terms.currency.decimals();

@@ -282,8 +282,9 @@ impl Exchange {
         if let Some(seen) = seen {
             let is_same = seen == event.digest;
             let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
-            let cost = known.and_then(|session| final_cost(&self.request, session));
-            let step = self.commit(barrier(), Answer::Event { verdict, cost }, None);
+            let cost = known.and_then(|session| self.cost_to_tell(session));
+            let answer = Answer::Event { phase: event.phase, verdict, cost };
+            let step = self.commit(barrier(), answer, None);
             return if is_same { step } else { self.doubtful(step) };
         }
         let is_known = decision.is_some()
@@ -294,8 +295,9 @@ impl Exchange {
             }
             shown => {
                 let verdict = shown.and(decision).map(|decision| decision.verdict.clone());
+                let answer = Answer::Event { phase: event.phase, verdict, cost: None };
                 let plan = self.scribe.event(event, ground, None);
-                self.settle(plan, Answer::Event { verdict, cost: None }, None)
+                self.settle(plan, answer, None)
             }
         }
     }
@@ -327,7 +329,8 @@ impl Exchange {
             }
             (Request::Event(event), Grounds::Event(ground)) => {
                 let plan = self.scribe.event(event, ground.clone(), Some(decision));
-                (plan, Answer::Event { verdict: Some(verdict), cost: None })
+                let (phase, verdict) = (event.phase, Some(verdict));
+                (plan, Answer::Event { phase, verdict, cost: None })
             }
             _ => return self.lost_thread(),
         };
@@ -347,12 +350,22 @@ impl Exchange {
             return Step::Price(Box::new(question), self.deadline);
         }
         if let Answer::Event { cost, .. } = &mut answer {
-            *cost = final_cost(&self.request, &draft.session);
+            *cost = self.cost_to_tell(&draft.session);
         }
         if self.shows_cost && draft.is_priced {
             self.to_show = display::cost(&draft.session).map(Box::new);
         }
         self.commit(draft.into_commit(), answer, grounds)
+    }
+
+    /// What the driver is told of the session in the answer, as far as the version has a place for it there.
+    fn cost_to_tell(&self, session: &Session) -> Option<Cost> {
+        let Request::Event(event) = &self.request else { return None };
+        match event.phase {
+            Phase::Started => None,
+            Phase::Updated => display::cost_by_now(session).filter(|_| self.shows_cost),
+            Phase::Ended => display::final_cost(session),
+        }
     }
 
     /// What the station is to be told beside the answer, once that is on the disk.
@@ -467,12 +480,6 @@ impl Exchange {
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
     }
-}
-
-/// What the driver is told at the end; `None` while it goes on, and without a bill.
-fn final_cost(request: &Request, session: &Session) -> Option<Cost> {
-    let is_end = matches!(request, Request::Event(event) if event.phase == Phase::Ended);
-    is_end.then(|| display::final_cost(session)).flatten()
 }
 
 /// The part of an ask that depends on the request.

@@ -3,11 +3,14 @@
 //! Whoever drives it hands in [`Input`]s with the time, and carries out the [`Output`]s. One CALL of the station is
 //! worked on at a time, in the order of arrival; one CALL of ours is open at a time.
 
+mod unanswered;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
+use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
 use super::display;
 use super::exchange::{Exchange, Found, Look, Step, Welcome};
@@ -22,7 +25,9 @@ use crate::domain::{
     StationId, TariffAsk, TariffSaid,
 };
 use crate::ocpp::frame::empty_object;
-use crate::ocpp::{BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Frame, MessageId};
+use crate::ocpp::{
+    BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Finding, Frame, MessageId, Problem,
+};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -55,6 +60,7 @@ pub enum Input {
     Decided(Decision, Effects),
     Priced(TariffSaid, Effects),
     Committed(Result<Receipt, CommitError>),
+    Kept(Result<Receipt, CommitError>),
     Command(CommandId, Command),
     /// A deadline may have passed.
     Timer,
@@ -72,6 +78,8 @@ pub enum Output {
     Price(Box<TariffAsk>, Instant),
     /// To be answered by [`Input::Committed`].
     Commit(Commit),
+    /// To be answered by [`Input::Kept`].
+    Keep(Commit),
     /// To be committed; nobody waits for it.
     Note(Commit),
     /// The end of a command that came in by [`Input::Command`].
@@ -128,6 +136,7 @@ pub struct Machine {
     takes_no_cost: bool,
     current: Option<(u64, MessageId, Exchange)>,
     waiting: VecDeque<Waiting>,
+    unanswered: Unanswered,
     commands: Commands,
     outputs: VecDeque<Output>,
 }
@@ -147,6 +156,7 @@ impl Machine {
             takes_no_cost: false,
             current: None,
             waiting: VecDeque::new(),
+            unanswered: Unanswered::default(),
             commands: Commands::new(salt),
             outputs: VecDeque::new(),
         }
@@ -189,6 +199,7 @@ impl Machine {
                 self.advance(now, |exchange| exchange.priced(said, effects));
             }
             Input::Committed(result) => self.advance(now, |exchange| exchange.committed(result)),
+            Input::Kept(result) => self.kept(now, result),
             Input::Command(id, command) => self.command(now, id, command),
             Input::Timer => self.timer(now),
         }
@@ -218,10 +229,14 @@ impl Machine {
     }
 
     fn text(&mut self, now: Now, text: String) {
-        match Frame::parse(&text) {
+        let Some(link) = &self.link else { return };
+        match Frame::parse(&text, link.dialect.kinds) {
             Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
+            Ok(Frame::Send { action, payload, .. }) => self.sent(now, &action, &payload, text),
             Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
-            Ok(Frame::Error { id, code, description, details }) => {
+            Ok(Frame::ResultError { id, problem }) => self.answer_refused(now, &id, problem, text),
+            Ok(Frame::Error { id, problem }) => {
+                let Problem { code, description, details } = problem;
                 let failure = CommandFailure::Refused { code, description, details };
                 self.answered(now, &id, Err(failure));
             }
@@ -233,9 +248,9 @@ impl Machine {
         let why = format!("not an OCPP message: {bad}");
         self.keep_refused(now, None, why.clone(), raw);
         self.warn(now, why);
-        if !bad.is_answer {
+        if !bad.is_unanswerable {
             let id = bad.id.unwrap_or_else(MessageId::unreadable);
-            self.refuse(id, &Fault::new(ErrorCode::FormatViolation, bad.why));
+            self.refuse(id, &Fault::new(bad.code, bad.why));
         }
     }
 
@@ -259,7 +274,7 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.tell_oddities(now, &call);
+                self.tell_oddities(now, call.action.name, &call.oddities);
                 let next = Waiting { generation, dialect, id, call, raw, now };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
@@ -270,9 +285,8 @@ impl Machine {
     }
 
     /// What a station may get wrong is not lost on whoever could mend it.
-    fn tell_oddities(&mut self, now: Now, call: &Call) {
-        let [first, more @ ..] = call.oddities.as_slice() else { return };
-        let name = call.action.name;
+    fn tell_oddities(&mut self, now: Now, name: &str, oddities: &[Finding]) {
+        let [first, more @ ..] = oddities else { return };
         let what = match more.len() {
             0 => format!("{name:?} is odd, and taken: {first}"),
             others => format!("{name:?} is odd, and taken: {first}; and {others} more"),
@@ -333,6 +347,7 @@ impl Machine {
                 }
                 match payload {
                     Ok(payload) => {
+                        self.unanswered.note_answer(exchange.dialect(), &id, exchange.action());
                         self.send(&Frame::Result { id, payload });
                         if exchange.is_boot() {
                             self.outputs.push_back(Output::Booted);
@@ -451,12 +466,12 @@ impl Machine {
 
     fn refuse(&mut self, id: MessageId, fault: &Fault) {
         let Some(link) = &self.link else { return };
-        self.send(&Frame::Error {
-            id,
+        let problem = Problem {
             code: (link.dialect.spell)(fault.code).to_owned(),
             description: fault.description.clone().into_owned(),
             details: empty_object(),
-        });
+        };
+        self.send(&Frame::Error { id, problem });
     }
 
     /// What is refused is not lost: whoever mends the station can read it. As much of it as goes into the log.

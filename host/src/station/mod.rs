@@ -20,6 +20,7 @@ mod probation;
 pub mod registry;
 mod scribe;
 mod socket;
+mod strangers;
 mod tariff;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
 use super::handling::Handling;
 use super::socket::Socket;
+pub use super::strangers::Stranger;
+use super::strangers::Strangers;
 use crate::domain::{Millis, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
 
@@ -193,6 +195,7 @@ pub(super) struct Inner {
     /// Told after every connection that found its actor.
     arrivals: watch::Sender<()>,
     tasks: TaskTracker,
+    strangers: Mutex<Strangers>,
 }
 
 #[derive(Default)]
@@ -208,6 +211,7 @@ impl Registry {
             stations: Mutex::default(),
             arrivals: watch::Sender::new(()),
             tasks: TaskTracker::new(),
+            strangers: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -231,6 +235,20 @@ impl Registry {
     /// Marked as changed whenever a station has connected.
     pub fn arrivals(&self) -> watch::Receiver<()> {
         self.inner.arrivals.subscribe()
+    }
+
+    /// Stations that knocked and that nobody registered; who knocked last comes first.
+    pub fn strangers(&self) -> Vec<Stranger> {
+        lock(&self.inner.strangers).list()
+    }
+
+    pub(super) fn note_stranger(&self, knock: Stranger) {
+        lock(&self.inner.strangers).note(knock);
+    }
+
+    /// It is a stranger no longer; `None` when it was none.
+    pub fn adopt(&self, id: &StationId) -> Option<Stranger> {
+        lock(&self.inner.strangers).forget(id)
     }
 
     /// Sends a CALL and waits for what becomes of it, as long as the command says at most.

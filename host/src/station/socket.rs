@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
@@ -51,6 +52,7 @@ pub(super) enum Parting {
     Silent,
     NoSubprotocol,
     Binary,
+    Compressed,
     TooLarge,
     NotReading,
     Crowded,
@@ -69,6 +71,7 @@ impl Parting {
             Self::Silent => (CloseCode::Away, "nothing heard for too long"),
             Self::NoSubprotocol => (CloseCode::Protocol, "no common OCPP subprotocol"),
             Self::Binary => (CloseCode::Unsupported, "OCPP-J is text"),
+            Self::Compressed => (CloseCode::Protocol, "compression was not agreed on"),
             Self::TooLarge => (CloseCode::Size, "a message larger than 1 MiB"),
             Self::Crowded => (CloseCode::Again, "too many connections of this station at once"),
             Self::WeakerProof => {
@@ -153,6 +156,11 @@ impl Socket {
             Some(Err(Error::Capacity(_))) => {
                 SocketEvent::Misused(Parting::TooLarge, "it sent a message larger than 1 MiB")
             }
+            // Bits that only an extension gives a meaning, and none was agreed on: see ADR 7.
+            Some(Err(Error::Protocol(ProtocolError::NonZeroReservedBits))) => SocketEvent::Misused(
+                Parting::Compressed,
+                "it sent a compressed message, though compression was not agreed on",
+            ),
             Some(Err(error)) => SocketEvent::Closed(error.to_string()),
             None => SocketEvent::Closed("the connection is gone".to_owned()),
         };

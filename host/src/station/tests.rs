@@ -3,6 +3,8 @@
 mod counting;
 mod display;
 mod failing_store;
+mod field;
+mod newest_version;
 mod second_family;
 mod simulation;
 mod tariff;
@@ -22,7 +24,7 @@ use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
     Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
 };
-use crate::ocpp::{Dialect, v16, v201};
+use crate::ocpp::{Dialect, v2, v16};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
 
 /// A station's machine with everything around it that the actor would provide.
@@ -112,7 +114,14 @@ impl Bench {
     /// A station of the second family.
     fn of_2_0_1() -> Self {
         let mut bench = Self::new();
-        bench.link_over(&v201::DIALECT);
+        bench.link_over(&v2::V201);
+        bench
+    }
+
+    /// A station of its newest version.
+    fn of_2_1() -> Self {
+        let mut bench = Self::new();
+        bench.link_over(&v2::V21);
         bench
     }
 
@@ -156,6 +165,9 @@ impl Bench {
             Output::Commit(commit) => {
                 let result = runtime.block_on(self.store.commit(commit));
                 return Some(Input::Committed(result));
+            }
+            Output::Keep(commit) => {
+                return Some(Input::Kept(runtime.block_on(self.store.commit(commit))));
             }
             Output::Note(commit) => drop(runtime.block_on(self.store.commit(commit))),
             Output::Settle(id, result) => self.settled.push((id, result)),

@@ -139,7 +139,7 @@ impl Reckoning {
         self.doubled.extend(strangers.map(|(_, session)| format!("nobody started {session}")));
     }
 
-    /// Readings of 2.0.1 are events, which stations keep until they are answered: as many on record as were. Those of
+    /// Readings of 2.x are events, which stations keep until they are answered: as many on record as were. Those of
     /// 1.6 may be lost with the last half second.
     fn readings(&mut self, fleet: &Fleet, sessions: &[Value], log: &Log) {
         let mut answered = HashMap::<Name, usize>::new();
@@ -150,7 +150,7 @@ impl Reckoning {
             }
         }
         let given_up = fleet.count(|event| matches!(event, Event::GaveUp { .. }));
-        for session in sessions.iter().filter(|session| session["protocol"] == "ocpp2.0.1") {
+        for session in sessions.iter().filter(|session| session["protocol"] != "ocpp1.6") {
             let Some(answered) = answered.get(&name_of(session)) else { continue };
             let id = session["id"].as_u64().unwrap();
             let recorded = log.updates.get(&id).copied().unwrap_or(0);

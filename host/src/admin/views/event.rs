@@ -154,6 +154,12 @@ pub enum EventBody {
         action: Option<String>,
         why: String,
     },
+    AnswerRefused {
+        /// What the answer was to; `null` when that is not known any more.
+        action: Option<String>,
+        code: String,
+        description: String,
+    },
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
@@ -261,6 +267,9 @@ impl From<FactBody> for EventBody {
             }
             FactBody::Other { action } => Self::Other { action },
             FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
+            FactBody::AnswerRefused { action, code, description } => {
+                Self::AnswerRefused { action, code, description }
+            }
             FactBody::CommandAnswered { action, outcome, plugin, command } => {
                 Self::CommandAnswered { action, outcome, plugin, command }
             }

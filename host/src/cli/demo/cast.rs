@@ -54,10 +54,14 @@ impl Cast {
         Some(Remote { station, card, protocol: self.protocol(last) })
     }
 
-    /// Of five stations, the last two speak the second version.
+    /// Of five stations, the last speaks the newest version and the one before it the second.
     fn protocol(&self, n: usize) -> Protocol {
-        let second = (self.stations.len() * 2 / 5).max(1);
-        if n + second > self.stations.len() { Protocol::Ocpp201 } else { Protocol::Ocpp16 }
+        let newer = (self.stations.len() * 2 / 5).max(1);
+        match n + newer {
+            _ if n == self.stations.len() => Protocol::Ocpp21,
+            rank if rank > self.stations.len() => Protocol::Ocpp201,
+            _ => Protocol::Ocpp16,
+        }
     }
 
     /// Stations, passwords, cards, the policy and the tariff. May be said twice.

@@ -87,7 +87,7 @@ fn start(remote: &Remote, order: u32) -> (&'static str, Value) {
     let card = remote.card.reveal();
     match remote.protocol {
         Protocol::Ocpp16 => ("RemoteStartTransaction", json!({ "idTag": card, "connectorId": 1 })),
-        Protocol::Ocpp201 => {
+        Protocol::Ocpp201 | Protocol::Ocpp21 => {
             let token = json!({ "idToken": card, "type": "ISO14443" });
             let start = json!({ "idToken": token, "evseId": 1, "remoteStartId": order });
             ("RequestStartTransaction", start)
@@ -102,6 +102,8 @@ fn stop(protocol: Protocol, transaction: &str) -> (&'static str, Value) {
             let number = transaction.parse::<i64>().unwrap_or(0);
             ("RemoteStopTransaction", json!({ "transactionId": number }))
         }
-        Protocol::Ocpp201 => ("RequestStopTransaction", json!({ "transactionId": transaction })),
+        Protocol::Ocpp201 | Protocol::Ocpp21 => {
+            ("RequestStopTransaction", json!({ "transactionId": transaction }))
+        }
     }
 }

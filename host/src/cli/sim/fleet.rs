@@ -21,9 +21,12 @@ pub(super) struct FleetArgs {
     /// How many stations
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     stations: u32,
-    /// How many of them speak OCPP 2.0.1; the others speak 1.6
+    /// How many of them speak OCPP 2.0.1; those that speak nothing newer speak 1.6
     #[arg(long, value_name = "N", default_value_t = 0)]
     ocpp201: u32,
+    /// How many of them speak OCPP 2.1
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    ocpp21: u32,
     /// What station ids begin with; a number follows
     #[arg(long, value_name = "TEXT", default_value = "SIM-")]
     prefix: String,
@@ -96,10 +99,10 @@ impl FleetArgs {
     }
 
     pub(super) fn profiles(&self) -> anyhow::Result<Vec<Profile>> {
-        let (stations, ocpp201) = (self.stations, self.ocpp201);
+        let (stations, newer) = (self.stations, self.newer());
         ensure!(
-            ocpp201 <= stations,
-            "{ocpp201} stations cannot speak OCPP 2.0.1 when there are {stations}: raise --stations"
+            newer <= stations.into(),
+            "{newer} stations cannot speak OCPP 2.0.1 or 2.1 when there are {stations}: raise --stations"
         );
         (1..=stations).map(|n| self.profile(n)).collect()
     }
@@ -125,11 +128,27 @@ impl FleetArgs {
         })
     }
 
-    /// Those of the second version are spread evenly over the fleet.
-    fn protocol(&self, n: u32) -> Protocol {
-        let before = |n: u32| u64::from(n) * u64::from(self.ocpp201) / u64::from(self.stations);
-        if before(n) > before(n - 1) { Protocol::Ocpp201 } else { Protocol::Ocpp16 }
+    /// Those that speak something newer than 1.6.
+    fn newer(&self) -> u64 {
+        u64::from(self.ocpp201) + u64::from(self.ocpp21)
     }
+
+    /// The newer versions are spread evenly over the fleet, and the newest over those.
+    fn protocol(&self, n: u32) -> Protocol {
+        let Some(newer) = nth_of_share(n.into(), self.newer(), self.stations.into()) else {
+            return Protocol::Ocpp16;
+        };
+        match nth_of_share(newer, self.ocpp21.into(), self.newer()) {
+            Some(_) => Protocol::Ocpp21,
+            None => Protocol::Ocpp201,
+        }
+    }
+}
+
+/// Which one of the `share` the `n`-th of `all` is, if it is one; both counted from 1.
+fn nth_of_share(n: u64, share: u64, all: u64) -> Option<u64> {
+    let upto = |n: u64| n * share / all;
+    (upto(n) > upto(n - 1)).then_some(upto(n))
 }
 
 impl RateArgs {
@@ -185,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_fleet_has_as_many_of_each_version_as_was_said() {
-        let fleet = fleet("--stations 100 --ocpp201 30");
-        let second = fleet.iter().filter(|profile| profile.protocol == Protocol::Ocpp201).count();
-        assert_eq!((fleet.len(), second), (100, 30));
+        let fleet = fleet("--stations 100 --ocpp201 30 --ocpp21 15");
+        let speak = |wanted| fleet.iter().filter(|profile| profile.protocol == wanted).count();
+        assert_eq!(Protocol::ALL.map(speak), [55, 30, 15]);
         assert!(fleet.iter().all(|profile| profile.faults.open_calls == 1));
     }
 

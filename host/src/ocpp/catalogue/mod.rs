@@ -145,6 +145,13 @@ impl Catalogue {
     }
 }
 
+impl Action {
+    /// Comes as a SEND, and there is no answer to it.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.response.is_none()
+    }
+}
+
 impl Direction {
     pub fn is_from_station(self) -> bool {
         self != Self::ToStation

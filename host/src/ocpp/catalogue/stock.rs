@@ -10,11 +10,10 @@ pub(super) const LASTING: &[&str] =
 pub(super) fn reply(action: &str) -> Option<&'static str> {
     Some(match action {
         "DataTransfer" => r#"{"status":"UnknownVendorId"}"#,
-        "SignCertificate"
-        | "NotifyEVChargingNeeds"
-        | "OpenPeriodicEventStream"
-        | "PullDynamicScheduleUpdate" => r#"{"status":"Rejected"}"#,
-        "NotifyEVChargingSchedule" => r#"{"status":"Accepted"}"#,
+        "SignCertificate" | "NotifyEVChargingNeeds" | "PullDynamicScheduleUpdate" => {
+            r#"{"status":"Rejected"}"#
+        }
+        "NotifyEVChargingSchedule" | "OpenPeriodicEventStream" => r#"{"status":"Accepted"}"#,
         "Get15118EVCertificate" => r#"{"status":"Failed","exiResponse":""}"#,
         "GetCertificateStatus" => r#"{"status":"Failed"}"#,
         "Authorize"

@@ -97,6 +97,21 @@ fn over_2_0_1_the_running_cost_is_a_call_and_the_final_one_an_answer() {
 }
 
 #[test]
+fn over_2_1_every_cost_stands_in_an_answer() {
+    let mut bench = shows(Bench::of_2_1());
+    let begin = register(10, 1000, "Transaction.Begin");
+    bench.says(&event("Started", 1, &format!(r#"}}{CARD}{begin}"#)));
+    let middle = register(20, 2500, "Sample.Periodic");
+    let answer = bench.says(&event("Updated", 2, &format!("}}{middle}")));
+    assert_eq!(answer, r#"[3,"e2",{"totalCost":0.60}]"#);
+    assert_eq!(told(&mut bench), None, "said once");
+    let end = register(50, 9000, "Transaction.End");
+    let answer = bench.says(&event("Ended", 3, &format!("}}{end}")));
+    assert_eq!(answer, r#"[3,"e3",{"totalCost":3.20}]"#);
+    assert_eq!(told(&mut bench), None, "said once");
+}
+
+#[test]
 fn a_station_of_which_nothing_is_said_is_told_nothing() {
     let mut bench = Bench::new();
     bench.clock = AN_HOUR;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Bench, counting, station};
 use crate::domain::{FactBody, MilliwattHours, Session};
-use crate::ocpp::{Dialect, v16, v201};
+use crate::ocpp::{Dialect, v2, v16};
 use crate::store::{MemoryEngine, OpenSession, Order, StationSession, Store};
 
 /// A whole session on OCPP 1.6; the start and the stop are said twice.
@@ -192,7 +192,7 @@ fn wherever_the_store_fails_a_session_over_1_6_is_recorded_once_and_as_acknowled
 
 #[test]
 fn wherever_the_store_fails_a_session_over_2_0_1_is_recorded_once_and_as_acknowledged() {
-    let operations = fail_everywhere(&v201::DIALECT, OVER_2_0_1);
+    let operations = fail_everywhere(&v2::V201, OVER_2_0_1);
     println!("each of {operations} operations failed in turn");
     assert!(operations > 20, "{operations}");
 }

@@ -1,4 +1,4 @@
-//! The same conversations over OCPP 2.0.1: transactions that the station names, in numbered events.
+//! The same conversations over OCPP 2.0.1 and 2.1: transactions that the station names, in numbered events.
 
 use super::Bench;
 use crate::domain::{FactBody, MilliwattHours, Place};

@@ -62,7 +62,7 @@ fn through_lost_messages_and_power_cuts_every_acknowledged_charge_is_one_session
     }
 }
 
-/// Every other station speaks OCPP 2.0.1. Busy ones: a reading every minute, and the next driver soon.
+/// The versions of OCPP take turns. Busy ones: a reading every minute, and the next driver soon.
 fn station(seed: u64, n: u64) -> Profile {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let pace = Pace {
@@ -76,7 +76,7 @@ fn station(seed: u64, n: u64) -> Profile {
     };
     Profile {
         id: StationId::new(&format!("CS-{n}")).unwrap(),
-        protocol: if n.is_multiple_of(2) { Protocol::Ocpp16 } else { Protocol::Ocpp201 },
+        protocol: Protocol::ALL[usize::try_from(n).unwrap() % Protocol::ALL.len()],
         password: None,
         vendor: "Simulated".to_owned(),
         model: "AC-22".to_owned(),

@@ -63,6 +63,11 @@ impl Disk {
         self.begin(n, async { Some(Input::Committed(committed.await)) }.boxed(), is_synced)
     }
 
+    pub(super) fn keep(&mut self, n: usize, commit: Commit) -> Outcome {
+        let committed = self.store.commit(commit);
+        self.begin(n, async { Some(Input::Kept(committed.await)) }.boxed(), false)
+    }
+
     pub(super) fn note(&mut self, n: usize, commit: Commit) -> Outcome {
         let committed = self.store.commit(commit);
         self.begin(n, async { committed.await.ok().and(None) }.boxed(), false)

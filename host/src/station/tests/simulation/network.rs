@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::town::{Happening, Town, millis};
 use crate::sim;
-use crate::station::machine::{self, Handling, Link};
+use crate::station::handling::Handling;
+use crate::station::machine::{self, Link};
 
 /// How long a message or a new connection is on its way.
 pub(super) const NETWORK: Range<Duration> = Duration::from_millis(20)..Duration::from_millis(300);

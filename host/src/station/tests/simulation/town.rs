@@ -286,6 +286,9 @@ impl Town {
                 sim::Output::Call { id, action, payload } => {
                     self.say_to_server(n, json!([2, id, action, payload]).to_string());
                 }
+                sim::Output::Send { id, action, payload } => {
+                    self.say_to_server(n, json!([6, id, action, payload]).to_string());
+                }
                 sim::Output::Answer { id, payload } => {
                     self.say_to_server(n, json!([3, id, payload]).to_string());
                 }
@@ -337,6 +340,10 @@ impl Town {
             }
             Output::Commit(commit) => {
                 let outcome = self.disk.commit(n, commit);
+                return self.outcome(outcome);
+            }
+            Output::Keep(commit) => {
+                let outcome = self.disk.keep(n, commit);
                 return self.outcome(outcome);
             }
             Output::Note(commit) => {

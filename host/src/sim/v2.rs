@@ -1,4 +1,4 @@
-//! OCPP 2.0.1 as a simulated station writes and reads it. Knows no state.
+//! OCPP 2.0.1 and 2.1 as a simulated station writes and reads them. Knows no state.
 //!
 //! Connector n of the station is the only connector of EVSE n. A charge is told by TransactionEvents that the station
 //! numbers and under a name that the station gives.
@@ -10,27 +10,45 @@ use serde_json::{Value, json};
 use super::bay::Condition;
 use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Writing};
 use super::settings::{Setting, Topic};
+use super::stream::Part;
 use super::wire::{Wire, count, number, text};
 use crate::domain::{IdToken, Millis};
+use crate::ocpp::frame::{CALLS, CALLS_AND_SENDS};
 
-pub(super) static WIRE: Wire = Wire {
+pub(super) static WIRE_201: Wire = Wire {
     subprotocol: "ocpp2.0.1",
+    kinds: CALLS,
     action,
     payload,
     reply,
     command,
     response,
     name: |power_on, charge| Some(format!("{:x}-{charge}", power_on.0)),
-    settings: &[
-        (Topic::AskFirst, "AuthCtrlr.AuthorizeRemoteStart"),
-        (Topic::Heartbeat, "OCPPCommCtrlr.HeartbeatInterval"),
-        (Topic::Sampling, "SampledDataCtrlr.TxUpdatedInterval"),
-        (Topic::StopRefused, "TxCtrlr.StopTxOnInvalidId"),
-    ],
+    stream: None,
+    settings: SETTINGS,
 };
+
+pub(super) static WIRE_21: Wire = Wire {
+    subprotocol: "ocpp2.1",
+    kinds: CALLS_AND_SENDS,
+    command: |action, payload| stream_command(action, payload).or_else(|| command(action, payload)),
+    stream: Some(part),
+    ..WIRE_201
+};
+
+const SETTINGS: &[(Topic, &str)] = &[
+    (Topic::AskFirst, "AuthCtrlr.AuthorizeRemoteStart"),
+    (Topic::Heartbeat, "OCPPCommCtrlr.HeartbeatInterval"),
+    (Topic::Sampling, "SampledDataCtrlr.TxUpdatedInterval"),
+    (Topic::StopRefused, "TxCtrlr.StopTxOnInvalidId"),
+];
 
 /// What cards are, in the words of IdTokenEnumType.
 const CARD: &str = "ISO14443";
+
+/// The stream of the station's power, and the monitor that it comes from.
+const STREAM: u32 = 1;
+const MONITOR: u32 = 1;
 
 /// The only connector of every EVSE.
 const CONNECTOR: u32 = 1;
@@ -43,6 +61,7 @@ const fn action(body: &Body) -> &'static str {
         Body::Authorize { .. } => "Authorize",
         Body::Start { .. } | Body::Meter { .. } | Body::Stop { .. } => "TransactionEvent",
         Body::Report { .. } => "NotifyReport",
+        Body::OpenStream { .. } => "OpenPeriodicEventStream",
     }
 }
 
@@ -104,7 +123,20 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
                 "requestId": request, "generatedAt": writing.time(*at), "seqNo": 0, "tbc": false, "reportData": data,
             })
         }
+        Body::OpenStream { interval } => json!({ "constantStreamData": stream(*interval) }),
     }
+}
+
+fn stream(interval: Duration) -> Value {
+    json!({ "id": STREAM, "variableMonitoringId": MONITOR, "params": { "interval": interval.as_secs(), "values": 1 } })
+}
+
+/// A part of the stream, for a SEND.
+fn part(part: &Part) -> (&'static str, Value) {
+    let value = json!({ "t": 0, "v": part.power_w.to_string() });
+    let part =
+        json!({ "id": STREAM, "pending": 0, "basetime": part.at.rfc3339(), "data": [value] });
+    ("NotifyPeriodicEventStream", part)
 }
 
 fn event(kind: &str, trigger: &str, number: u32, at: Millis, writing: &Writing<'_>) -> Value {
@@ -133,7 +165,7 @@ fn reading(at: &str, context: &str, meter_wh: u64, power_w: Option<u32>) -> Valu
     json!({ "timestamp": at, "sampledValue": samples })
 }
 
-/// What shows: OCPP 2.0.1 tells the rest with the transaction.
+/// What shows: OCPP 2.x tells the rest with the transaction.
 const fn status(condition: Condition) -> &'static str {
     match condition {
         Condition::Free => "Available",
@@ -166,6 +198,9 @@ fn reply(body: &Body, answer: &Value) -> Reply {
         Body::Start { .. } => Reply::Started { transaction: None, accepted: card() == "Accepted" },
         Body::Meter { .. } | Body::Stop { .. } => {
             Reply::Noted { cost: answer.get("totalCost").map(Value::to_string) }
+        }
+        Body::OpenStream { .. } => {
+            Reply::Stream { accepted: text(answer, "/status") == Some("Accepted") }
         }
         Body::Heartbeat | Body::Status { .. } | Body::Report { .. } => Reply::Noted { cost: None },
     }
@@ -229,6 +264,22 @@ fn command(action: &str, payload: &Value) -> Option<Command> {
     Some(known.unwrap_or(Command::Senseless))
 }
 
+/// What OCPP 2.1 adds.
+fn stream_command(action: &str, payload: &Value) -> Option<Command> {
+    match action {
+        "AdjustPeriodicEventStream" => {
+            let is_ours = count(payload, "/id") == Some(STREAM);
+            let seconds = count(payload, "/params/interval").filter(|_| is_ours);
+            let adjust = |seconds: u32| Command::AdjustStream {
+                interval: Duration::from_secs(seconds.into()),
+            };
+            Some(seconds.map_or(Command::Senseless, adjust))
+        }
+        "GetPeriodicEventStream" => Some(Command::ReadStreams),
+        _ => None,
+    }
+}
+
 /// `Component.Variable`, as the settings are named here.
 fn key(asked: &Value) -> Option<String> {
     Some(format!("{}.{}", text(asked, "/component/name")?, text(asked, "/variable/name")?))
@@ -280,6 +331,10 @@ fn response(response: &Response) -> (Value, &'static str) {
             }
             (status, "told")
         }
+        Response::Streams(Some(interval)) => {
+            (json!({ "constantStreamData": [stream(*interval)] }), "listed")
+        }
+        Response::Streams(None) => (json!({}), "listed"),
         Response::Noted => (json!({}), "noted"),
     }
 }
