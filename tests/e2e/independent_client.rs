@@ -21,6 +21,41 @@ const ZONE: &str = "Europe/Berlin";
 /// One step of the script: an answer, or an operator who acts.
 const STEP_WITHIN: Duration = Duration::from_secs(60);
 
+/// Which version of OCPP the evening is played in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V16,
+    V201,
+    V21,
+}
+
+impl Version {
+    /// The scripts' word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::V16 => "v16",
+            Self::V201 => "v201",
+            Self::V21 => "v21",
+        }
+    }
+
+    /// What the scripts of its family are called.
+    fn family(self) -> &'static str {
+        match self {
+            Self::V16 => "v16",
+            Self::V201 | Self::V21 => "v2",
+        }
+    }
+
+    fn subprotocol(self) -> &'static str {
+        match self {
+            Self::V16 => "ocpp1.6",
+            Self::V201 => "ocpp2.0.1",
+            Self::V21 => "ocpp2.1",
+        }
+    }
+}
+
 /// Somebody else's station.
 #[derive(Debug, Clone, Copy)]
 enum Client {
@@ -44,17 +79,18 @@ impl Client {
         }
     }
 
-    fn command(self, version: &str) -> Command {
+    fn command(self, version: Version) -> Command {
+        let family = version.family();
         match self {
             Self::Pypi => {
                 let mut command = Command::new(made("python", "py/bin/python"));
-                command.arg(script(&format!("pypi_{version}.py")));
+                command.arg(script(&format!("pypi_{family}.py")));
                 command
             }
             Self::Npm => {
                 let mut command = Command::new("node");
                 command.env("NODE_PATH", made("node", "node/node_modules"));
-                command.arg(script(&format!("npm_{version}.js")));
+                command.arg(script(&format!("npm_{family}.js")));
                 command
             }
         }
@@ -98,7 +134,7 @@ struct House {
 
 impl House {
     /// Knows both cards and the station, and has a price.
-    async fn invite(client: Client, version: &str) -> Self {
+    async fn invite(client: Client, version: Version) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::open_house(&dir.path().join("data")).await;
         let api = server.api();
@@ -111,7 +147,7 @@ impl House {
         let url = format!("ws://{}/ocpp", server.stations);
         let mut process = client
             .command(version)
-            .args([&url, client.station(), PASSWORD, GOOD, BLOCKED, EVENING])
+            .args([&url, client.station(), PASSWORD, GOOD, BLOCKED, EVENING, version.word()])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -219,7 +255,7 @@ fn check_shown(step: &Value, message: &str, transaction: &Value, cost: f64) {
 
 /// From boot to remote stop over OCPP 1.6.
 async fn an_evening_over_1_6(client: Client) {
-    let mut house = House::invite(client, "v16").await;
+    let mut house = House::invite(client, Version::V16).await;
     assert_eq!(house.transcript.step("connected").await["subprotocol"], "ocpp1.6");
     assert_eq!(house.transcript.step("boot").await["status"], "Accepted");
     assert_eq!(house.transcript.step("blocked card").await["status"], "Blocked");
@@ -259,11 +295,11 @@ async fn an_evening_over_1_6(client: Client) {
     check(&second, &Expected { times, meter: (8400, 9000), reason: "Remote", total: "1.12" });
 }
 
-/// The same over OCPP 2.0.1, with an event that comes twice and one that comes late.
-async fn an_evening_over_2_0_1(client: Client) {
-    let mut house = House::invite(client, "v201").await;
+/// The same over OCPP 2.x, with an event that comes twice and one that comes late.
+async fn an_evening_over_2(client: Client, version: Version) {
+    let mut house = House::invite(client, version).await;
     let connected = house.transcript.step("connected").await;
-    assert_eq!(connected["subprotocol"], "ocpp2.0.1", "the newest of two");
+    assert_eq!(connected["subprotocol"], version.subprotocol(), "the newest that it offers");
     assert_eq!(house.transcript.step("boot").await["status"], "Accepted");
     assert_eq!(house.transcript.step("blocked card").await["status"], "Blocked");
     let start = house.transcript.step("start").await;
@@ -282,10 +318,19 @@ async fn an_evening_over_2_0_1(client: Client) {
     assert_eq!(remote["status"], "Accepted");
     house.order("RequestStopTransaction", json!({ "transactionId": "second" })).await;
     let remote_stop = house.transcript.step("remote stop").await;
+    if version == Version::V21 {
+        assert_eq!(house.transcript.step("newest").await["stream"], "Accepted");
+        let facts = house.api.facts().await;
+        for action in ["OpenPeriodicEventStream", "NotifySettlement", "BatterySwap"] {
+            let is_kept = |fact: &&Value| fact["data"]["action"] == action;
+            assert_eq!(facts.iter().filter(is_kept).count(), 1, "{action}");
+        }
+    }
 
     let [first, second] = house.close().await;
     for (session, transaction) in [(&first, "first"), (&second, "second")] {
-        assert_eq!((&session["evse"], &session["protocol"]), (&json!(1), &json!("ocpp2.0.1")));
+        let spoken = json!(version.subprotocol());
+        assert_eq!((&session["evse"], &session["protocol"]), (&json!(1), &spoken));
         assert_eq!(session["transaction"], transaction);
         assert_eq!(session["missing_events"], json!([]));
     }
@@ -305,7 +350,7 @@ async fn the_pypi_client_charges_over_1_6() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pypi_client_charges_over_2_0_1() {
-    an_evening_over_2_0_1(Client::Pypi).await;
+    an_evening_over_2(Client::Pypi, Version::V201).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,5 +360,15 @@ async fn the_npm_client_charges_over_1_6() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_npm_client_charges_over_2_0_1() {
-    an_evening_over_2_0_1(Client::Npm).await;
+    an_evening_over_2(Client::Npm, Version::V201).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pypi_client_charges_over_2_1() {
+    an_evening_over_2(Client::Pypi, Version::V21).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_npm_client_charges_over_2_1() {
+    an_evening_over_2(Client::Npm, Version::V21).await;
 }

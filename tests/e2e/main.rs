@@ -11,6 +11,7 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod catalogue;
 mod demo;
 mod dialects;
 mod disk;

@@ -37,7 +37,7 @@ const TYPICAL: [(&str, &Dialect, &str); 6] = [
 ];
 
 fn read(dialect: &Dialect, text: &str) -> Call {
-    let Ok(Frame::Call { action, payload, .. }) = Frame::parse(text, dialect.kinds) else {
+    let Ok(Frame::Call { action, payload, .. }) = Frame::parse(text, dialect.message_types) else {
         panic!("not a call: {text}");
     };
     dialect.read_call(&action, &payload, Validation::Strict).expect("a typical message is accepted")

@@ -136,6 +136,15 @@ impl From<CommandFailure> for Problem {
                 problem.body.details = Some(details);
                 problem
             }
+            CommandFailure::Unfit { fault, answer } => {
+                let mut problem = Self::new(
+                    Code::UnfitAnswer,
+                    format!("the station answered, but {}", fault.description),
+                    "its answer is in details; where its firmware cannot be mended, set its validation to lenient",
+                );
+                problem.body.details = Some(answer);
+                problem
+            }
             CommandFailure::Invalid(fault) if is_unknown_action => Self::new(
                 Code::UnknownAction,
                 fault.description,

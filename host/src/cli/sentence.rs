@@ -79,12 +79,12 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             }
         }
         EventBody::Other { action } => format!("sent {action}"),
-        EventBody::MessageRefused { action, why } => {
-            format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
-        }
         EventBody::AnswerRefused { action, code, description } => {
             let action = action.as_deref().unwrap_or("something");
             format!("cannot take the answer to {action}: {code} {description}")
+        }
+        EventBody::MessageRefused { action, why } => {
+            format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
         }
         EventBody::CommandAnswered { action, outcome, plugin, .. } => {
             outcome_of(action, plugin.as_ref(), outcome)
@@ -129,6 +129,7 @@ fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcom
     match outcome {
         CommandOutcome::Answered => format!("answered {action}"),
         CommandOutcome::Refused(code) => format!("refused {action}: {code}"),
+        CommandOutcome::Unfit => format!("answered {action} with what its protocol does not allow"),
         CommandOutcome::TimedOut => format!("did not answer {action} in time"),
         CommandOutcome::Disconnected => format!("went away before it answered {action}"),
         CommandOutcome::Invalid => {

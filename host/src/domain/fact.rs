@@ -132,18 +132,18 @@ pub enum FactBody {
     Other {
         action: String,
     },
-    /// A message that was answered with an error, or not at all; its text is kept.
-    MessageRefused {
-        /// `None` when not even that could be read.
-        action: Option<String>,
-        why: String,
-    },
     /// The station says that it cannot take an answer of ours.
     AnswerRefused {
         /// What the answer was to, if that is still known.
         action: Option<String>,
         code: String,
         description: String,
+    },
+    /// A message that was answered with an error, or not at all; its text is kept.
+    MessageRefused {
+        /// `None` when not even that could be read.
+        action: Option<String>,
+        why: String,
     },
     CommandAnswered {
         action: String,
@@ -186,8 +186,8 @@ pub enum FactKind {
     OrphanStop,
     MeterValues,
     Other,
-    MessageRefused,
     AnswerRefused,
+    MessageRefused,
     CommandAnswered,
     PluginChanged,
     PluginsOrdered,
@@ -200,6 +200,8 @@ pub enum CommandOutcome {
     Answered,
     /// The station answered with a CALLERROR; its error code.
     Refused(String),
+    /// The station answered what its protocol does not allow.
+    Unfit,
     TimedOut,
     Disconnected,
     /// Not sent: the station's protocol has no such call, or the payload does not fit it.
@@ -263,8 +265,8 @@ impl FactBody {
             Self::OrphanStop { .. } => FactKind::OrphanStop,
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::Other { .. } => FactKind::Other,
-            Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
+            Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
             Self::PluginChanged { .. } => FactKind::PluginChanged,
             Self::PluginsOrdered { .. } => FactKind::PluginsOrdered,
@@ -291,8 +293,8 @@ impl FactBody {
             | Self::ConnectorStatus { .. }
             | Self::MeterValues { .. }
             | Self::Other { .. }
-            | Self::MessageRefused { .. }
             | Self::AnswerRefused { .. }
+            | Self::MessageRefused { .. }
             | Self::CommandAnswered { .. } => Durability::Soft,
         }
     }

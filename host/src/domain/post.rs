@@ -79,6 +79,8 @@ pub enum CommandEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doubt {
+    /// It answered what its protocol does not allow.
+    Unfit,
     TimedOut,
     Disconnected,
     /// The server went away before the answer was on the disk.
@@ -88,6 +90,7 @@ pub enum Doubt {
 impl Doubt {
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Unfit => "unfit-answer",
             Self::TimedOut => "timed-out",
             Self::Disconnected => "disconnected",
             Self::Restarted => "restarted",
@@ -103,6 +106,7 @@ impl CommandEnd {
             Self::Refused { code, .. } => CommandOutcome::Refused(code.clone()),
             Self::Invalid(_) => CommandOutcome::Invalid,
             Self::Expired => CommandOutcome::Expired,
+            Self::Unknown(Doubt::Unfit) => CommandOutcome::Unfit,
             Self::Unknown(Doubt::TimedOut) => CommandOutcome::TimedOut,
             Self::Unknown(Doubt::Disconnected) => CommandOutcome::Disconnected,
             Self::Unknown(Doubt::Restarted) => CommandOutcome::Restarted,

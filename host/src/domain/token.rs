@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Millis;
 
-/// Longest token value, in bytes. OCPP 1.6 allows 20 characters, 2.0.1 allows 36, 2.1 allows 255.
+/// Longest token value, in characters. OCPP 1.6 allows 20 characters, 2.0.1 allows 36, 2.1 allows 255.
 pub const MAX_TOKEN: usize = 255;
 
 /// The token is empty, too long or has control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an id token must be 1 to 255 bytes without control characters")]
+#[error("an id token must be 1 to 255 characters without control characters")]
 pub struct InvalidToken;
 
 /// The value that a card, an app or a car sent. Compared without regard to ASCII case, as OCPP's `CiString`
@@ -24,7 +24,7 @@ pub struct IdToken(Arc<str>);
 
 impl IdToken {
     pub fn new(value: &str) -> Result<Self, InvalidToken> {
-        let fits = !value.is_empty() && value.len() <= MAX_TOKEN;
+        let fits = !value.is_empty() && value.chars().count() <= MAX_TOKEN;
         if fits && !value.chars().any(char::is_control) {
             Ok(Self(value.into()))
         } else {

@@ -1,6 +1,6 @@
 //! The RPC framing of OCPP-J (1.6 §4.2, 2.1 part 4 §4.2): JSON arrays. Knows no action and no payload.
 //!
-//! Which kinds of message there are differs between versions: whoever reads says which.
+//! Which types of message there are differs between versions: whoever reads says which.
 
 use std::fmt;
 
@@ -36,9 +36,9 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// The kinds of message, by their numbers on the wire.
+/// The types of message, by their numbers on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageType {
     Call = 2,
     Result = 3,
     Error = 4,
@@ -49,11 +49,16 @@ pub enum Kind {
 }
 
 /// Calls and their answers: all that there is up to OCPP 2.0.1.
-pub const CALLS: &[Kind] = &[Kind::Call, Kind::Result, Kind::Error];
+pub const CALLS: &[MessageType] = &[MessageType::Call, MessageType::Result, MessageType::Error];
 
 /// What OCPP 2.1 has.
-pub const CALLS_AND_SENDS: &[Kind] =
-    &[Kind::Call, Kind::Result, Kind::Error, Kind::ResultError, Kind::Send];
+pub const CALLS_AND_SENDS: &[MessageType] = &[
+    MessageType::Call,
+    MessageType::Result,
+    MessageType::Error,
+    MessageType::ResultError,
+    MessageType::Send,
+];
 
 /// One message. Payloads stay as they were written.
 #[derive(Debug, Clone)]
@@ -86,7 +91,7 @@ pub struct BadFrame {
     pub is_unanswerable: bool,
 }
 
-impl Kind {
+impl MessageType {
     /// Answers are not answered, and SENDs are not either.
     const fn is_answered(self) -> bool {
         matches!(self, Self::Call)
@@ -94,8 +99,8 @@ impl Kind {
 }
 
 impl Frame {
-    /// Reads one text message of a version that has these `kinds`.
-    pub fn parse(text: &str, kinds: &[Kind]) -> Result<Self, BadFrame> {
+    /// Reads one text message of a version that has these `types`.
+    pub fn parse(text: &str, types: &[MessageType]) -> Result<Self, BadFrame> {
         let bad =
             |why| BadFrame { id: None, code: ErrorCode::RpcFramework, why, is_unanswerable: false };
         let parts: Vec<&RawValue> = match serde_json::from_str(text) {
@@ -108,7 +113,7 @@ impl Frame {
         };
         let number: u64 = serde_json::from_str(number.get())
             .map_err(|_| bad("the message type is not a number"))?;
-        let kind = kinds.iter().copied().find(|kind| *kind as u64 == number);
+        let kind = types.iter().copied().find(|kind| *kind as u64 == number);
         let is_unanswerable = kind.is_some_and(|kind| !kind.is_answered());
         let bad = |why| BadFrame { is_unanswerable, ..bad(why) };
         let id: String =
@@ -122,23 +127,27 @@ impl Frame {
             return Err(BadFrame { code, ..bad("the protocol has no messages of this type") });
         };
         match (kind, rest) {
-            (Kind::Call | Kind::Send, [action, payload]) => {
+            (MessageType::Call | MessageType::Send, [action, payload]) => {
                 let action = text_of(action).ok_or(bad("the action is not a string"))?;
                 let payload = (*payload).to_owned();
                 Ok(match kind {
-                    Kind::Send => Self::Send { action, payload, id },
+                    MessageType::Send => Self::Send { action, payload, id },
                     _ => Self::Call { action, payload, id },
                 })
             }
-            (Kind::Result, [payload]) => Ok(Self::Result { payload: (*payload).to_owned(), id }),
-            (Kind::Error | Kind::ResultError, [code, more @ ..]) if more.len() <= 2 => {
+            (MessageType::Result, [payload]) => {
+                Ok(Self::Result { payload: (*payload).to_owned(), id })
+            }
+            (MessageType::Error | MessageType::ResultError, [code, more @ ..])
+                if more.len() <= 2 =>
+            {
                 let problem = Problem {
                     code: text_of(code).ok_or(bad("the error code is not a string"))?,
                     description: more.first().and_then(|d| text_of(d)).unwrap_or_default(),
                     details: more.get(1).map_or_else(empty_object, |d| (*d).to_owned()),
                 };
                 Ok(match kind {
-                    Kind::ResultError => Self::ResultError { problem, id },
+                    MessageType::ResultError => Self::ResultError { problem, id },
                     _ => Self::Error { problem, id },
                 })
             }
@@ -148,22 +157,22 @@ impl Frame {
 
     /// Compact JSON, ready to send.
     pub fn write(&self) -> String {
-        let call = |kind: Kind, id: &MessageId, action: &str, payload: &RawValue| {
+        let call = |kind: MessageType, id: &MessageId, action: &str, payload: &RawValue| {
             format!("[{},{},{},{payload}]", kind as u8, quoted(&id.0), quoted(action))
         };
-        let error = |kind: Kind, id: &MessageId, problem: &Problem| {
+        let error = |kind: MessageType, id: &MessageId, problem: &Problem| {
             let Problem { code, description, details } = problem;
             let (code, description) = (quoted(code), quoted(description));
             format!("[{},{},{code},{description},{details}]", kind as u8, quoted(&id.0))
         };
         match self {
-            Self::Call { id, action, payload } => call(Kind::Call, id, action, payload),
-            Self::Send { id, action, payload } => call(Kind::Send, id, action, payload),
+            Self::Call { id, action, payload } => call(MessageType::Call, id, action, payload),
+            Self::Send { id, action, payload } => call(MessageType::Send, id, action, payload),
             Self::Result { id, payload } => {
-                format!("[{},{},{payload}]", Kind::Result as u8, quoted(&id.0))
+                format!("[{},{},{payload}]", MessageType::Result as u8, quoted(&id.0))
             }
-            Self::Error { id, problem } => error(Kind::Error, id, problem),
-            Self::ResultError { id, problem } => error(Kind::ResultError, id, problem),
+            Self::Error { id, problem } => error(MessageType::Error, id, problem),
+            Self::ResultError { id, problem } => error(MessageType::ResultError, id, problem),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use serde_json::value::RawValue;
 
 pub use catalogue::{Action, Catalogue, Direction, Finding};
-pub use frame::{BadFrame, Frame, Kind, MessageId, Problem};
+pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
     Stop, TransactionEvent,
@@ -31,8 +31,8 @@ use crate::domain::{Millis, Validation};
 pub struct Dialect {
     /// The WebSocket subprotocol, for example `ocpp1.6`.
     pub subprotocol: &'static str,
-    /// The kinds of message that it has.
-    pub kinds: &'static [Kind],
+    /// The types of message that it has.
+    pub message_types: &'static [MessageType],
     /// Every action of the version.
     pub catalogue: &'static LazyLock<Catalogue>,
     /// The typed view of a checked payload.
@@ -89,13 +89,11 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
-        if action.is_unconfirmed() {
-            return Err(Fault::new(
-                ErrorCode::NotSupported,
-                "this action is for a SEND, which nobody answers",
-            ));
+        if action.response.is_none() {
+            let why = "this action comes as a SEND, which nobody answers";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
         }
-        let oddities = self.oddities(action, payload, validation)?;
+        let oddities = self.check(action, payload, validation)?;
         match (self.decode)(action, payload) {
             Ok(request) => Ok(Call { action, request, oddities }),
             // The first finding names the place better than whoever could not read on.
@@ -103,33 +101,35 @@ impl Dialect {
         }
     }
 
-    /// From a SEND of a station to the action that it is, known, meant to be sent like this, and what the tables say.
+    /// From a SEND of a station to what it is. All that is sent like this is kept, and no more than that.
     pub fn read_send(
         &self,
         action: &str,
         payload: &RawValue,
         validation: Validation,
-    ) -> Result<(&'static Action, Vec<Finding>), Fault> {
-        let action = self.action(action).filter(|action| action.is_unconfirmed());
-        let action = action.ok_or_else(|| {
-            Fault::new(ErrorCode::NotSupported, "this action is not one that is sent unconfirmed")
-        })?;
-        Ok((action, self.oddities(action, payload, validation)?))
+    ) -> Result<Call, Fault> {
+        let action = self.known(action)?;
+        if action.response.is_some() {
+            let why = "this action comes as a CALL, which is answered";
+            return Err(Fault::new(ErrorCode::NotSupported, why));
+        }
+        let oddities = self.check(action, payload, validation)?;
+        Ok(Call { action, request: Request::Other, oddities })
     }
 
-    /// What is odd in a request and may be, or the fault that it may not.
-    fn oddities(
+    /// What is not as the tables say, where that is no reason to refuse it.
+    fn check(
         &self,
         action: &Action,
         payload: &RawValue,
         validation: Validation,
     ) -> Result<Vec<Finding>, Fault> {
         match validation {
-            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
             Validation::Strict => match self.catalogue.first_finding(&action.request, payload) {
                 Some(finding) => Err(finding.into()),
                 None => Ok(Vec::new()),
             },
+            Validation::Lenient => Ok(self.catalogue.findings(&action.request, payload)),
         }
     }
 
@@ -152,6 +152,15 @@ impl Dialect {
     pub fn check_answer(&self, action: &str, payload: &RawValue) -> Option<Finding> {
         let response = self.action(action)?.response.as_ref()?;
         self.catalogue.first_finding(response, payload)
+    }
+
+    /// What the sender of a wrong message is told, as this version spells it.
+    pub fn problem(&self, fault: &Fault) -> Problem {
+        Problem {
+            code: (self.spell)(fault.code).to_owned(),
+            description: fault.description.clone().into_owned(),
+            details: frame::empty_object(),
+        }
     }
 
     fn known(&self, action: &str) -> Result<&'static Action, Fault> {

@@ -28,6 +28,8 @@ pub enum Request {
     Authorize {
         shown: Shown,
     },
+    /// Asks for a token that says that there is none. No policy is asked; nobody is let in by it.
+    AuthorizeNobody,
     Start(Start),
     Meter {
         place: Place,

@@ -32,7 +32,7 @@ use crate::domain::{
 /// OCPP 1.6J as the house sees it.
 pub static DIALECT: Dialect = Dialect {
     subprotocol: "ocpp1.6",
-    kinds: CALLS,
+    message_types: CALLS,
     catalogue: &V16,
     decode,
     encode,

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{Charger, Event, Input, Output, Profile, Report};
 use crate::domain::{Millis, StationId};
-use crate::ocpp::frame::{Frame, Kind, MessageId, Problem, empty_object};
+use crate::ocpp::frame::{Frame, MessageId, MessageType, Problem, empty_object};
 
 /// How long a connection may take to come up, and a frame to be taken off our hands.
 const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
@@ -154,7 +154,7 @@ struct Life {
 
 impl Life {
     async fn run(mut self, mut charger: Charger, mut orders: mpsc::Receiver<Order>) {
-        let kinds = self.profile.protocol.wire().kinds;
+        let types = self.profile.protocol.wire().message_types;
         let mut out = Vec::new();
         let mut input = Input::Tick;
         loop {
@@ -178,7 +178,7 @@ impl Life {
                         }
                         None => return,
                     },
-                    input = hear(&mut self.socket, kinds) => input,
+                    input = hear(&mut self.socket, types) => input,
                     () = tokio::time::sleep_until(self.clock.instant(charger.wake_at())) => Input::Tick,
                 },
             };
@@ -286,11 +286,11 @@ impl Life {
 }
 
 /// The next thing that the server says; never returns while there is no connection.
-async fn hear(socket: &mut Option<Socket>, kinds: &[Kind]) -> Input {
+async fn hear(socket: &mut Option<Socket>, types: &[MessageType]) -> Input {
     let Some(stream) = socket else { return std::future::pending().await };
     let why = loop {
         match stream.next().await {
-            Some(Ok(Message::Text(text))) => match heard(&text, kinds) {
+            Some(Ok(Message::Text(text))) => match heard(&text, types) {
                 Some(input) => return input,
                 None => break "the server sent what is no OCPP frame".to_owned(),
             },
@@ -321,9 +321,9 @@ fn message_id(id: String) -> MessageId {
     MessageId::new(id).unwrap_or_else(MessageId::unreadable)
 }
 
-fn heard(text: &str, kinds: &[Kind]) -> Option<Input> {
+fn heard(text: &str, types: &[MessageType]) -> Option<Input> {
     let value = |payload: Box<RawValue>| serde_json::from_str(payload.get()).ok();
-    Some(match Frame::parse(text, kinds).ok()? {
+    Some(match Frame::parse(text, types).ok()? {
         Frame::Call { id, action, payload } => {
             Input::Call { id: id.to_string(), action, payload: value(payload)? }
         }

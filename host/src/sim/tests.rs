@@ -1,6 +1,7 @@
 //! A station's life without a socket: the tests are the server and the clock.
 
 mod faults;
+mod newest_version;
 mod second_version;
 
 use std::collections::VecDeque;
@@ -135,6 +136,7 @@ impl World {
                 self.next_transaction += 1;
                 json!({ "idTagInfo": status, "transactionId": self.next_transaction })
             }
+            "OpenPeriodicEventStream" => json!({ "status": "Accepted" }),
             "TransactionEvent" if payload["eventType"] == "Started" => {
                 json!({ "idTokenInfo": status })
             }

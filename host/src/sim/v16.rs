@@ -13,7 +13,7 @@ use crate::ocpp::frame::CALLS;
 
 pub(super) static WIRE: Wire = Wire {
     subprotocol: "ocpp1.6",
-    kinds: CALLS,
+    message_types: CALLS,
     action,
     payload,
     reply,

@@ -17,7 +17,7 @@ use crate::ocpp::frame::{CALLS, CALLS_AND_SENDS};
 
 pub(super) static WIRE_201: Wire = Wire {
     subprotocol: "ocpp2.0.1",
-    kinds: CALLS,
+    message_types: CALLS,
     action,
     payload,
     reply,
@@ -30,7 +30,7 @@ pub(super) static WIRE_201: Wire = Wire {
 
 pub(super) static WIRE_21: Wire = Wire {
     subprotocol: "ocpp2.1",
-    kinds: CALLS_AND_SENDS,
+    message_types: CALLS_AND_SENDS,
     command: |action, payload| stream_command(action, payload).or_else(|| command(action, payload)),
     stream: Some(part),
     ..WIRE_201

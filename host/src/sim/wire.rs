@@ -9,7 +9,7 @@ use super::settings::Topic;
 use super::stream::Part;
 use super::{v2, v16};
 use crate::domain::Millis;
-use crate::ocpp::Kind;
+use crate::ocpp::MessageType;
 
 /// Which version of OCPP a station speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,8 +54,8 @@ impl FromStr for Protocol {
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) subprotocol: &'static str,
-    /// The kinds of message that it has.
-    pub(super) kinds: &'static [Kind],
+    /// The types of message that it has.
+    pub(super) message_types: &'static [MessageType],
     pub(super) action: fn(&Body) -> &'static str,
     pub(super) payload: fn(&Body, &Writing<'_>) -> Value,
     /// What the server's answer to a message says.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::registry::{Command, CommandFailure, Record};
+use crate::domain::CommandOutcome;
 use crate::ocpp::{Frame, MessageId, OwnCall};
 
 /// Commands that may wait for one station.
@@ -37,6 +38,22 @@ pub(super) struct Settled {
     pub(super) action: String,
     pub(super) record: Record,
     pub(super) result: Result<Box<RawValue>, CommandFailure>,
+}
+
+impl Settled {
+    /// What the record says of it; nothing of a command that never left.
+    pub(super) fn outcome(&self) -> Option<CommandOutcome> {
+        match &self.result {
+            Ok(_) => Some(CommandOutcome::Answered),
+            Err(CommandFailure::Refused { code, .. }) => {
+                Some(CommandOutcome::Refused(code.clone()))
+            }
+            Err(CommandFailure::Unfit { .. }) => Some(CommandOutcome::Unfit),
+            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
+            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
+            Err(_) => None,
+        }
+    }
 }
 
 struct Pending {
@@ -122,6 +139,11 @@ impl Commands {
             Frame::Call { id: id.clone(), action: action.clone(), payload: payload.clone() };
         self.open = Some(Box::new((id, pending)));
         Some(frame)
+    }
+
+    /// What the open call asks for, if this is its id.
+    pub(super) fn open_action(&self, id: &MessageId) -> Option<&str> {
+        self.open.as_ref().filter(|open| open.0 == *id).map(|open| open.1.command.action.as_str())
     }
 
     /// The end of the open call, if that is what was answered.

@@ -207,6 +207,10 @@ impl Exchange {
                 let reply = reply.ok_or_else(|| Fault::new(ErrorCode::NotSupported, why));
                 return self.commit_then(self.scribe.other(), reply, None);
             }
+            Request::AuthorizeNobody => {
+                let answer = Answer::Authorize { verdict: Verdict::Pass };
+                return self.commit(self.scribe.other(), answer, None);
+            }
             Request::Boot(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {

@@ -3,6 +3,8 @@
 //! Whoever drives it hands in [`Input`]s with the time, and carries out the [`Output`]s. One CALL of the station is
 //! worked on at a time, in the order of arrival; one CALL of ours is open at a time.
 
+mod costs;
+mod fitting;
 mod unanswered;
 
 use std::collections::VecDeque;
@@ -12,7 +14,6 @@ use serde_json::value::RawValue;
 
 use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
-use super::display;
 use super::exchange::{Exchange, Found, Look, Step, Welcome};
 use super::handling::Handling;
 use super::liveness::{Liveness, Pulse};
@@ -21,13 +22,10 @@ use super::registry::{Command, CommandFailure, Record};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    Acceptance, AuthorizeAsk, CommandOutcome, Decision, Effects, Fact, FactBody, Millis, Stamp,
-    StationId, TariffAsk, TariffSaid,
+    Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
+    TariffAsk, TariffSaid,
 };
-use crate::ocpp::frame::empty_object;
-use crate::ocpp::{
-    BadFrame, Call, CostToShow, Dialect, ErrorCode, Fault, Finding, Frame, MessageId, Problem,
-};
+use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -129,7 +127,8 @@ pub struct Machine {
     liveness: Liveness,
     probation: Probation,
     warnings: Warnings,
-    refusals: Warnings,
+    /// Boxed: few stations have any.
+    refusals: Option<Box<Warnings>>,
     /// Counts connections, so that the answer to a call never goes to a later connection.
     generation: u64,
     /// The station has refused to be told what sessions cost, on this connection.
@@ -151,7 +150,7 @@ impl Machine {
             liveness: Liveness::default(),
             probation: Probation::default(),
             warnings: Warnings::default(),
-            refusals: Warnings::default(),
+            refusals: None,
             generation: 0,
             takes_no_cost: false,
             current: None,
@@ -230,7 +229,7 @@ impl Machine {
 
     fn text(&mut self, now: Now, text: String) {
         let Some(link) = &self.link else { return };
-        match Frame::parse(&text, link.dialect.kinds) {
+        match Frame::parse(&text, link.dialect.message_types) {
             Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
             Ok(Frame::Send { action, payload, .. }) => self.sent(now, &action, &payload, text),
             Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
@@ -274,7 +273,7 @@ impl Machine {
             }
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
-                self.tell_oddities(now, call.action.name, &call.oddities);
+                self.tell_oddities(now, &call);
                 let next = Waiting { generation, dialect, id, call, raw, now };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
@@ -285,8 +284,9 @@ impl Machine {
     }
 
     /// What a station may get wrong is not lost on whoever could mend it.
-    fn tell_oddities(&mut self, now: Now, name: &str, oddities: &[Finding]) {
-        let [first, more @ ..] = oddities else { return };
+    fn tell_oddities(&mut self, now: Now, call: &Call) {
+        let [first, more @ ..] = call.oddities.as_slice() else { return };
+        let name = call.action.name;
         let what = match more.len() {
             0 => format!("{name:?} is odd, and taken: {first}"),
             others => format!("{name:?} is odd, and taken: {first}; and {others} more"),
@@ -363,34 +363,6 @@ impl Machine {
         }
     }
 
-    /// Tells the station what its driver may read. Lost is lost: the next price comes in a minute.
-    fn show(&mut self, now: Now, cost: Option<Box<CostToShow>>) {
-        let cost = cost.filter(|_| !self.takes_no_cost);
-        let Some((cost, link)) = cost.zip(self.link.as_ref()) else { return };
-        match (link.dialect.show_cost)(&cost) {
-            Ok(None) => {}
-            Ok(Some(call)) => {
-                self.commands.tell(now.steady, cost.transaction, call);
-                self.next_command();
-            }
-            Err(error) => self.warn(now, format!("the cost cannot be told: {error}")),
-        }
-    }
-
-    /// A station that does not take what it was told is not told again until it connects anew.
-    fn told(&mut self, now: Now, action: &str, result: Result<Box<RawValue>, CommandFailure>) {
-        let refusal = match result {
-            Ok(answer) => display::refusal(answer.get()),
-            Err(CommandFailure::Refused { code, .. }) => Some(code),
-            Err(_) => None,
-        };
-        if let Some(refusal) = refusal {
-            self.takes_no_cost = true;
-            let set_up = "its record says that it shows costs, which may be wrong";
-            self.warn(now, format!("{action} with a cost was answered with {refusal:?}: {set_up}"));
-        }
-    }
-
     fn command(&mut self, now: Now, id: CommandId, command: Command) {
         let Some(link) = &self.link else {
             return self.outputs.push_back(Output::Settle(id, Err(CommandFailure::Offline)));
@@ -424,6 +396,7 @@ impl Machine {
         id: &MessageId,
         result: Result<Box<RawValue>, CommandFailure>,
     ) {
+        let result = result.and_then(|answer| self.fitting(now, id, answer));
         match self.commands.answered(id, result) {
             Some(settled) => self.settle(now, settled),
             None => self.warn(now, format!("an answer to no open call, message id {id:?}")),
@@ -466,17 +439,13 @@ impl Machine {
 
     fn refuse(&mut self, id: MessageId, fault: &Fault) {
         let Some(link) = &self.link else { return };
-        let problem = Problem {
-            code: (link.dialect.spell)(fault.code).to_owned(),
-            description: fault.description.clone().into_owned(),
-            details: empty_object(),
-        };
+        let problem = link.dialect.problem(fault);
         self.send(&Frame::Error { id, problem });
     }
 
     /// What is refused is not lost: whoever mends the station can read it. As much of it as goes into the log.
     fn keep_refused(&mut self, now: Now, action: Option<String>, why: String, raw: String) {
-        if self.refusals.admit(now.steady).is_some() {
+        if self.refusals.get_or_insert_default().admit(now.steady).is_some() {
             self.note_with(now, FactBody::MessageRefused { action, why }, Some(raw));
         }
     }
@@ -511,20 +480,5 @@ impl Machine {
             Acceptance::Pending | Acceptance::Rejected => heartbeat.min(BOOT_AGAIN),
         };
         Welcome { acceptance, interval }
-    }
-}
-
-impl Settled {
-    /// What the record says of it; nothing of a command that never left.
-    fn outcome(&self) -> Option<CommandOutcome> {
-        match &self.result {
-            Ok(_) => Some(CommandOutcome::Answered),
-            Err(CommandFailure::Refused { code, .. }) => {
-                Some(CommandOutcome::Refused(code.clone()))
-            }
-            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
-            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
-            Err(_) => None,
-        }
     }
 }

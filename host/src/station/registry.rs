@@ -71,6 +71,8 @@ pub enum CommandFailure {
     Disconnected,
     #[error("the station refused: {code}")]
     Refused { code: String, description: String, details: Box<RawValue> },
+    #[error("the station's answer is not what its protocol allows: {}", .fault.description)]
+    Unfit { fault: Fault, answer: Box<RawValue> },
     /// It was not sent: the protocol has no such call.
     #[error("{}", .0.description)]
     Invalid(Fault),

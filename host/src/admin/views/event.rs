@@ -149,16 +149,16 @@ pub enum EventBody {
     Other {
         action: String,
     },
-    MessageRefused {
-        /// `null` when not even that could be read.
-        action: Option<String>,
-        why: String,
-    },
     AnswerRefused {
         /// What the answer was to; `null` when that is not known any more.
         action: Option<String>,
         code: String,
         description: String,
+    },
+    MessageRefused {
+        /// `null` when not even that could be read.
+        action: Option<String>,
+        why: String,
     },
     CommandAnswered {
         action: String,
@@ -266,10 +266,10 @@ impl From<FactBody> for EventBody {
                 Self::MeterValues { evse, connector, session, readings }
             }
             FactBody::Other { action } => Self::Other { action },
-            FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
             FactBody::AnswerRefused { action, code, description } => {
                 Self::AnswerRefused { action, code, description }
             }
+            FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
             FactBody::CommandAnswered { action, outcome, plugin, command } => {
                 Self::CommandAnswered { action, outcome, plugin, command }
             }

@@ -18,6 +18,7 @@ pub enum Code {
     StationTimedOut,
     StationDisconnected,
     RefusedByStation,
+    UnfitAnswer,
     UnknownAction,
     SessionNotFound,
     EventNotFound,
@@ -55,6 +56,7 @@ impl Code {
             Self::StationTimedOut => ("timed-out", 504),
             Self::StationDisconnected => ("disconnected", 502),
             Self::RefusedByStation => ("refused-by-station", 502),
+            Self::UnfitAnswer => ("unfit-answer", 502),
             Self::UnknownAction => ("unknown-action", 400),
             Self::SessionNotFound => ("session-not-found", 404),
             Self::EventNotFound => ("event-not-found", 404),
@@ -90,7 +92,7 @@ pub struct ErrorView {
     /// Only of `refused-by-station`: its description, in the station's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What goes with `refused-by-station`, and with what the command line finds refused: as the station sent it.
+    /// What goes with `refused-by-station` and `unfit-answer`, and with what the command line finds refused: as the station sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<RawValue>>,
 }

@@ -13,6 +13,7 @@ pub(super) fn reply(action: &str) -> Option<&'static str> {
         "SignCertificate" | "NotifyEVChargingNeeds" | "PullDynamicScheduleUpdate" => {
             r#"{"status":"Rejected"}"#
         }
+        // What streams bring is kept like everything else.
         "NotifyEVChargingSchedule" | "OpenPeriodicEventStream" => r#"{"status":"Accepted"}"#,
         "Get15118EVCertificate" => r#"{"status":"Failed","exiResponse":""}"#,
         "GetCertificateStatus" => r#"{"status":"Failed"}"#,

@@ -4,9 +4,8 @@
 mod read;
 mod write;
 
-use super::Dialect;
-use super::catalogue;
 use super::frame::{CALLS, CALLS_AND_SENDS};
+use super::{Dialect, catalogue};
 
 /// What the versions of the family differ in beyond their tables of actions.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ static EDITION_21: Edition = Edition {
 /// OCPP 2.0.1 as the house sees it.
 pub static V201: Dialect = Dialect {
     subprotocol: "ocpp2.0.1",
-    kinds: CALLS,
+    message_types: CALLS,
     catalogue: &catalogue::V201,
     decode: |action, payload| read::decode(&EDITION_201, action, payload),
     encode: |answer, now| write::encode(&EDITION_201, answer, now),
@@ -50,7 +49,7 @@ pub static V201: Dialect = Dialect {
 /// OCPP 2.1 as the house sees it.
 pub static V21: Dialect = Dialect {
     subprotocol: "ocpp2.1",
-    kinds: CALLS_AND_SENDS,
+    message_types: CALLS_AND_SENDS,
     catalogue: &catalogue::V21,
     decode: |action, payload| read::decode(&EDITION_21, action, payload),
     encode: |answer, now| write::encode(&EDITION_21, answer, now),

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::super::scribe::Scribe;
 use super::{Machine, Now, Output};
 use crate::domain::{Fact, FactBody, Stamp};
-use crate::ocpp::{Dialect, Kind, MessageId, Problem};
+use crate::ocpp::{Dialect, MessageId, MessageType, Problem};
 use crate::store::{Commit, CommitError, Receipt};
 
 /// Of one station, on their way to the records. What comes beyond is not kept.
@@ -27,7 +27,7 @@ pub(super) struct Unanswered {
 
 impl Unanswered {
     pub(super) fn note_answer(&mut self, dialect: &Dialect, id: &MessageId, action: &'static str) {
-        if dialect.kinds.contains(&Kind::ResultError) {
+        if dialect.message_types.contains(&MessageType::ResultError) {
             self.answered = Some(Box::new((id.clone(), action)));
         }
     }
@@ -37,13 +37,14 @@ impl Machine {
     /// A SEND.
     pub(super) fn sent(&mut self, now: Now, action: &str, payload: &RawValue, raw: String) {
         let Some(link) = &self.link else { return };
-        let read = link.dialect.read_send(action, payload, link.handling.validation);
-        match read.and_then(|send| self.probation.hears(action).map(|()| send)) {
-            Ok((action, oddities)) => {
-                let (station, received) = (self.station.clone(), now.wall);
-                let scribe = Scribe { station, dialect: link.dialect, action, raw, received };
+        let dialect = link.dialect;
+        let read = dialect.read_send(action, payload, link.handling.validation);
+        match read.and_then(|call| self.probation.hears(action).map(|()| call)) {
+            Ok(call) => {
+                self.tell_oddities(now, &call);
+                let (station, action, received) = (self.station.clone(), call.action, now.wall);
+                let scribe = Scribe { station, dialect, action, raw, received };
                 self.keep(now, action.name, scribe.other());
-                self.tell_oddities(now, action.name, &oddities);
             }
             Err(fault) => {
                 let action: String = action.chars().take(MAX_CODE).collect();

@@ -1,8 +1,12 @@
 //! Conversations over OCPP 2.1: what it has and the versions before it do not.
 
-use super::{Bench, permitted, verdict};
-use crate::domain::{FactBody, Limits, Permit, Seq, Verdict};
+use super::{Bench, command, permitted, verdict};
+use crate::domain::{CommandOutcome, FactBody, Limits, Permit, Seq, Validation, Verdict};
+use crate::ocpp::v2;
+use crate::station::commands::CommandId;
+use crate::station::handling::Handling;
 use crate::station::machine::Input;
+use crate::station::registry::CommandFailure;
 
 const STREAM: &str = r#"[6,"s1","NotifyPeriodicEventStream",{"id":1,"pending":0,"basetime":"2026-01-01T10:00:00Z","data":[{"t":0,"v":"11000"}]}]"#;
 
@@ -75,6 +79,46 @@ fn an_answer_that_the_station_cannot_take_is_on_record() {
     let facts = bench.facts();
     assert!(facts.ends_with(&[refused(Some("Heartbeat")), refused(None)]), "{facts:?}");
     assert!(bench.warnings[0].contains("our answer to Heartbeat"), "{:?}", bench.warnings);
+}
+
+/// Asks for something, and has it answered with what no table allows. What the station hears of that.
+fn answers_nonsense(bench: &mut Bench) -> String {
+    bench.input(Input::Command(CommandId(1), command("ClearCache", "{}")));
+    bench.sent.pop_front().unwrap();
+    bench.says(r#"[3,"00000007-1",{"status":"Perhaps"}]"#)
+}
+
+#[test]
+fn a_nonsensical_answer_is_a_failure_for_whoever_asked_and_the_newest_version_hears_of_it() {
+    let why = "`status` is none of the words that are allowed there";
+    let told = format!(r#"[5,"00000007-1","PropertyConstraintViolation","{why}",{{}}]"#);
+    for (mut bench, told) in
+        [(Bench::of_2_1(), told.as_str()), (Bench::of_2_0_1(), ""), (Bench::new(), "")]
+    {
+        assert_eq!(answers_nonsense(&mut bench), told);
+        let [(CommandId(1), Err(CommandFailure::Unfit { fault, answer }))] =
+            bench.settled.as_slice()
+        else {
+            panic!("{:?}", bench.settled)
+        };
+        assert_eq!((&*fault.description, answer.get()), (why, r#"{"status":"Perhaps"}"#));
+        assert!(bench.warnings[0].contains(why), "{:?}", bench.warnings);
+        let on_record = |fact: &FactBody| {
+            matches!(fact, FactBody::CommandAnswered { outcome: CommandOutcome::Unfit, .. })
+        };
+        assert_eq!(bench.facts().iter().filter(|fact| on_record(fact)).count(), 1);
+    }
+}
+
+#[test]
+fn a_station_that_may_be_odd_is_taken_at_its_word() {
+    let mut bench = Bench::new();
+    bench.link_as(&v2::V21, Handling { validation: Validation::Lenient, ..Handling::default() });
+    assert_eq!(answers_nonsense(&mut bench), "");
+    assert!(bench.settled[0].1.is_ok());
+    assert!(bench.warnings[0].contains("odd, and taken"), "{:?}", bench.warnings);
+    bench.says(r#"[6,"s1","NotifyPeriodicEventStream",{"id":1,"data":[]}]"#);
+    assert_eq!(streams(&bench), 1);
 }
 
 #[test]

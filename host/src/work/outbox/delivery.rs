@@ -66,6 +66,7 @@ impl Rim {
                 CommandEnd::Refused { code, description }
             }
             Err(failure @ CommandFailure::Invalid(_)) => CommandEnd::Invalid(failure.to_string()),
+            Err(CommandFailure::Unfit { .. }) => CommandEnd::Unknown(Doubt::Unfit),
             Err(CommandFailure::TimedOut) => CommandEnd::Unknown(Doubt::TimedOut),
             Err(CommandFailure::Disconnected) => CommandEnd::Unknown(Doubt::Disconnected),
             Err(CommandFailure::ShuttingDown) => CommandEnd::Unknown(Doubt::Restarted),

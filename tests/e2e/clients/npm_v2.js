@@ -1,11 +1,11 @@
-// A charging station built on the npm package `ocpp-rpc`: somebody else's reading of OCPP 2.0.1.
+// A charging station built on the npm package `ocpp-rpc`: somebody else's reading of OCPP 2.0.1 and 2.1.
 //
-// Plays one evening at one EVSE, the same as pypi_v201.py: one event is sent twice and one comes late. Every step is one
+// Plays one evening at one EVSE, the same as pypi_v2.py: one event is sent twice and one comes late. Every step is one
 // line of JSON on standard output.
 
 "use strict";
 
-const { GOOD_CARD, BLOCKED_CARD, Orders, at, play, say } = require("./npm_evening.js");
+const { GOOD_CARD, BLOCKED_CARD, VERSION, Orders, at, play, say } = require("./npm_evening.js");
 
 const starts = new Orders();
 const stops = new Orders();
@@ -47,6 +47,11 @@ function event(eventType, transactionId, seqNo, minutes, triggerReason, info = {
     return { eventType, timestamp: at(minutes), triggerReason, seqNo, transactionInfo, ...more };
 }
 
+/** What it costs by now: a call of the server's, or from 2.1 on in the answer to an event. */
+async function shownBy(answer) {
+    return VERSION === "v201" ? told.next() : { transaction: "first", cost: answer.totalCost };
+}
+
 async function localSession(station) {
     const send = (...words) => station.call("TransactionEvent", event(...words));
     const plugged = { evse, meterValue: register(1.0, 1, "Transaction.Begin") };
@@ -62,10 +67,11 @@ async function localSession(station) {
     const middle = event("Updated", "first", 3, 20, "MeterValuePeriodic", {}, {
         meterValue: register(5.7, 20),
     });
+    let answer;
     for (const message of [middle, middle, late]) {
-        await station.call("TransactionEvent", message);
+        answer = await station.call("TransactionEvent", message);
     }
-    say("meter values", { shown: await told.next() });
+    say("meter values", { shown: await shownBy(answer) });
     const unplugged = { ...shown, meterValue: register(8.4, 31, "Transaction.End") };
     const stop = await send("Ended", "first", 4, 31, "StopAuthorized", { stoppedReason: "Local" }, unplugged);
     say("stop", { status: stop.idTokenInfo.status, at: at(31), cost: stop.totalCost });
@@ -84,6 +90,25 @@ async function remoteSession(station) {
     say("remote stop", { at: at(50), cost: stop.totalCost });
 }
 
+async function newest(station) {
+    const params = { interval: 60, values: 1 };
+    const constantStreamData = { id: 1, variableMonitoringId: 1, params };
+    const opened = await station.call("OpenPeriodicEventStream", { constantStreamData });
+    await station.call("NotifySettlement", {
+        pspRef: "R-1",
+        status: "Settled",
+        settlementAmount: 6.57,
+        settlementTime: at(51),
+    });
+    await station.call("BatterySwap", {
+        eventType: "BatteryOut",
+        requestId: 1,
+        idToken: token(GOOD_CARD),
+        batteryData: [{ evseId: 1, serialNumber: "B-1", soC: 80.0, soH: 97.5 }],
+    });
+    say("newest", { stream: opened.status });
+}
+
 async function evening(station) {
     const chargingStation = { vendorName: "npm", model: "Second Opinion" };
     const boot = await station.call("BootNotification", { chargingStation, reason: "PowerUp" });
@@ -99,7 +124,11 @@ async function evening(station) {
     say("blocked card", { status: blocked.idTokenInfo.status });
     await localSession(station);
     await remoteSession(station);
+    if (VERSION === "v21") {
+        await newest(station);
+    }
     say("done");
 }
 
-play(["ocpp1.6", "ocpp2.0.1"], handlers, evening);
+const offers = { v201: ["ocpp1.6", "ocpp2.0.1"], v21: ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] };
+play(offers[VERSION], handlers, evening);

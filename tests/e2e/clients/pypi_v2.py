@@ -1,21 +1,25 @@
-"""A charging station built on the PyPI package `ocpp`: somebody else's reading of OCPP 2.0.1.
+"""A charging station built on the PyPI package `ocpp`: somebody else's reading of OCPP 2.0.1 and 2.1.
 
 Plays one evening at one EVSE against the server given on the command line: a session that begins with the cable and
 is authorised later, one event that is sent twice and one that comes late, and one that the operator starts and stops.
-Every step is one line of JSON on standard output.
+Every step is one line of JSON on standard output. Over 2.1, what it costs by now stands in an answer instead of a call,
+and three messages are said that only 2.1 has.
 """
 
 import asyncio
 import base64
+import importlib
 import json
 import sys
 from datetime import datetime, timedelta
 
 import websockets
 from ocpp.routing import on
-from ocpp.v201 import ChargePoint, call, call_result
 
-URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD, EVENING = sys.argv[1:7]
+URL, STATION, PASSWORD, GOOD_CARD, BLOCKED_CARD, EVENING, VERSION = sys.argv[1:8]
+OFFERS = {"v201": ["ocpp1.6", "ocpp2.0.1"], "v21": ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]}[VERSION]
+ocpp = importlib.import_module(f"ocpp.{VERSION}")
+call, call_result = ocpp.call, ocpp.call_result
 STARTED = datetime.fromisoformat(EVENING.replace("Z", "+00:00"))
 EVSE = {"id": 1, "connector_id": 1}
 
@@ -49,7 +53,7 @@ def event(kind, transaction, number, minutes, trigger, info=None, **more):
     )
 
 
-class Station(ChargePoint):
+class Station(ocpp.ChargePoint):
     def __init__(self, *args):
         super().__init__(*args)
         self.starts = asyncio.Queue(maxsize=4)
@@ -66,6 +70,11 @@ class Station(ChargePoint):
         await self.stops.put(transaction_id)
         return call_result.RequestStopTransaction(status="Accepted")
 
+    async def hears(self, answer):
+        """What it costs by now: a call of the server's, or from 2.1 on in the answer to an event."""
+        if VERSION == "v201":
+            return await asyncio.wait_for(self.told.get(), 30)
+        return {"transaction": "first", "cost": answer.total_cost}
 
     @on("CostUpdated")
     async def on_cost_updated(self, total_cost, transaction_id, **_):
@@ -85,8 +94,8 @@ async def local_session(station):
     late = event("Updated", "first", 2, 10, "MeterValuePeriodic", offline=True, meter_value=register(3.2, 10))
     middle = event("Updated", "first", 3, 20, "MeterValuePeriodic", meter_value=register(5.7, 20))
     for message in (middle, middle, late):
-        await station.call(message)
-    say("meter values", shown=await asyncio.wait_for(station.told.get(), 30))
+        answer = await station.call(message)
+    say("meter values", shown=await station.hears(answer))
     stop = await station.call(
         event("Ended", "first", 4, 31, "StopAuthorized", {"stopped_reason": "Local"}, id_token=token(GOOD_CARD),
               meter_value=register(8.4, 31, "Transaction.End"))
@@ -110,6 +119,19 @@ async def remote_session(station):
     say("remote stop", at=at(50), cost=stop.total_cost)
 
 
+async def newest(station):
+    stream = {"id": 1, "variable_monitoring_id": 1, "params": {"interval": 60, "values": 1}}
+    opened = await station.call(call.OpenPeriodicEventStream(constant_stream_data=stream))
+    await station.call(
+        call.NotifySettlement(psp_ref="R-1", status="Settled", settlement_amount=6.57, settlement_time=at(51))
+    )
+    battery = {"evse_id": 1, "serial_number": "B-1", "so_c": 80.0, "so_h": 97.5}
+    await station.call(
+        call.BatterySwap(event_type="BatteryOut", request_id=1, id_token=token(GOOD_CARD), battery_data=[battery])
+    )
+    say("newest", stream=opened.status)
+
+
 async def evening(station):
     identity = {"vendor_name": "PyPI", "model": "Second Opinion"}
     boot = await station.call(call.BootNotification(charging_station=identity, reason="PowerUp"))
@@ -121,14 +143,15 @@ async def evening(station):
     say("blocked card", status=blocked.id_token_info["status"])
     await local_session(station)
     await remote_session(station)
+    if VERSION == "v21":
+        await newest(station)
     say("done")
 
 
 async def main():
     login = base64.b64encode(f"{STATION}:{PASSWORD}".encode()).decode()
-    offers = ["ocpp1.6", "ocpp2.0.1"]
     headers = {"Authorization": f"Basic {login}"}
-    async with websockets.connect(f"{URL}/{STATION}", subprotocols=offers, additional_headers=headers) as socket:
+    async with websockets.connect(f"{URL}/{STATION}", subprotocols=OFFERS, additional_headers=headers) as socket:
         say("connected", subprotocol=socket.subprotocol)
         station = Station(STATION, socket)
         listening = asyncio.create_task(station.start())
