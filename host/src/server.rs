@@ -267,9 +267,7 @@ impl Server {
 fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
     let own = || {
         let host = match listening.ip() {
-            ip if ip.is_unspecified() => {
-                rustix::system::uname().nodename().to_string_lossy().into_owned()
-            }
+            ip if ip.is_unspecified() => own_name(),
             std::net::IpAddr::V4(ip) => ip.to_string(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
         };
@@ -278,6 +276,15 @@ fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
     let said = config.station_urls.clone();
     let bases = if said.is_empty() { own() } else { said };
     Addresses { bases, path: config.station_path.clone() }
+}
+
+/// Of the machine; where the system does not tell it, of every machine.
+fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// The time of day, for what happens here and not at a station.

@@ -131,6 +131,10 @@ impl Server {
         format!("ws://{}/ocpp", self.stations).parse().unwrap()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
