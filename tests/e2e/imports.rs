@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
     ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls"]),
     ("admin", &["domain", "store", "work", "station::registry", "plugins", "tls"]),
-    ("sim", &["domain", "ocpp"]),
+    ("sim", &["domain", "ocpp", "tls"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
     // knows the server.
     (
@@ -27,7 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/archive", &["store"]),
     ("cli/serve", &["config", "server"]),
     ("cli/demo", &["admin::views", "config", "domain", "server", "sim"]),
-    ("cli/sim", &["domain", "sim"]),
+    ("cli/sim", &["domain", "sim", "tls"]),
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),

@@ -24,7 +24,6 @@ pub mod registry;
 mod scribe;
 mod signing;
 mod socket;
-mod stream;
 mod tariff;
 #[cfg(test)]
 mod tests;
