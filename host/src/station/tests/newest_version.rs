@@ -125,9 +125,10 @@ fn a_station_that_may_be_odd_is_taken_at_its_word() {
 
 #[test]
 fn the_versions_before_know_neither_sends_nor_refused_answers() {
-    for (mut bench, code) in
-        [(Bench::new(), "FormationViolation"), (Bench::of_2_0_1(), "MessageTypeNotSupported")]
-    {
+    for (mut bench, code, unreadable) in [
+        (Bench::new(), "FormationViolation", "FormationViolation"),
+        (Bench::of_2_0_1(), "MessageTypeNotSupported", "RpcFrameworkError"),
+    ] {
         for (text, id) in [(STREAM, "s1"), (r#"[5,"1","GenericError","",{}]"#, "1")] {
             let why = "the protocol has no messages of this type";
             assert_eq!(bench.says(text), format!(r#"[4,"{id}","{code}","{why}",{{}}]"#));
