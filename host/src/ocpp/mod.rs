@@ -8,6 +8,7 @@ pub mod frame;
 mod meter;
 mod reading;
 mod request;
+mod security;
 mod time;
 pub mod v16;
 pub mod v2;
@@ -19,8 +20,8 @@ use serde_json::value::RawValue;
 pub use catalogue::{Action, Catalogue, Direction, Finding};
 pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
-    Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
-    Stop, TransactionEvent,
+    Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, SecurityEvent, Shown,
+    SignCertificate, Start, Status, Stop, TransactionEvent,
 };
 pub use time::StationTime;
 
