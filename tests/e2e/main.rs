@@ -27,6 +27,7 @@ mod limits;
 mod observe;
 mod operate;
 mod power_cut;
+mod security;
 mod steering;
 mod swap;
 mod tail;

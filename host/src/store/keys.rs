@@ -31,6 +31,10 @@ pub enum Table {
     /// Those that have not ended.
     OpenCommand = b'm',
     Token = b'A',
+    /// Certificates of stations that let them in.
+    Certificate = b'K',
+    /// What stations asked to have signed.
+    CertificateRequest = b'k',
     Connector = b'C',
     Plugin = b'G',
     PluginState = b'g',
