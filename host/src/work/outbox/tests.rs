@@ -2,6 +2,8 @@
 //!
 //! The guest asks for a `Reset` of `CS-1` at each event, and counts how its commands ended.
 
+mod operators;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
