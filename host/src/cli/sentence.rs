@@ -22,12 +22,12 @@ pub fn line(event: &EventView) -> String {
     visible(&format!("{time} #{:<6} {station:<12} {what}", event.seq))
 }
 
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
 fn what(body: &EventBody, card: Option<&str>) -> String {
     let card = card.unwrap_or("(forgotten)");
-    let because = |reason: &Option<String>| match reason {
-        Some(reason) => format!(" ({reason})"),
-        None => String::new(),
-    };
     match body {
         EventBody::Connected { protocol, peer } => format!("connected from {peer} with {protocol}"),
         EventBody::Disconnected { why } => format!("disconnected: {why}"),
