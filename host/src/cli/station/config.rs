@@ -1,4 +1,4 @@
-//! `plugpoint station config …`: what can be read and set of a station, over both versions of OCPP.
+//! `plugpoint station config …`: what can be read and set of a station, over every version of OCPP.
 
 use serde::Serialize;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `plugpoint station start` and `stop`: a charge begun and ended from afar, over both versions of OCPP.
+//! `plugpoint station start` and `stop`: a charge begun and ended from afar, over every version of OCPP.
 
 use serde_json::{Value, json};
 

@@ -109,7 +109,7 @@ fn instance(name: &str) -> Value {
     }
 }
 
-/// What a station says of one key or variable, in the same shape for both versions.
+/// What a station says of one key or variable, in the same shape for both families.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Row {
     pub(super) name: String,
