@@ -57,6 +57,8 @@ pub struct Config {
     pub keep_meter_values: Duration,
     /// How long any fact is kept. Sessions and tokens are kept for good.
     pub keep_log: Duration,
+    /// How long the records of operators' commands are kept.
+    pub keep_commands: Duration,
     /// What a token gets about which no plugin has an opinion.
     pub when_nobody_decides: DefaultVerdict,
 }
@@ -93,6 +95,7 @@ struct File {
     keep_raw_days: Option<u32>,
     keep_meter_values_days: Option<u32>,
     keep_log_days: Option<u32>,
+    keep_commands_days: Option<u32>,
 }
 
 /// What the command line says.
@@ -191,6 +194,7 @@ impl Config {
             keep_raw: days("keep-raw-days", file.keep_raw_days, 30)?,
             keep_meter_values: days("keep-meter-values-days", file.keep_meter_values_days, 90)?,
             keep_log: days("keep-log-days", file.keep_log_days, 365)?,
+            keep_commands: days("keep-commands-days", file.keep_commands_days, 90)?,
             when_nobody_decides: file.when_nobody_decides.unwrap_or_default(),
         })
     }

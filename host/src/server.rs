@@ -25,11 +25,11 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::store::{Health, OpenError, Reserve, Store};
+use crate::store::{Health, OpenError, Reserve, Store, StoreError};
 use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
-    Ages, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention,
-    Rollout, RolloutError, Timers, observed,
+    Ages, Calls, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence,
+    Retention, Rollout, RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -52,6 +52,8 @@ pub enum StartError {
     DataDirectory { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Records(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("cannot listen on {address}: {source}; is another server running there?")]
@@ -123,6 +125,7 @@ impl Server {
             raw: config.keep_raw,
             meter_values: config.keep_meter_values,
             log: config.keep_log,
+            commands: config.keep_commands,
         };
         let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
         let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
@@ -165,10 +168,13 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
+        let calls =
+            Calls::new(host.clone(), server.store.clone(), server.registry.clone(), wall_clock);
+        calls.end_what_was_cut_off().await?;
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), followers, silence, metrics, &security)?;
+        server.open_admin(rollout.clone(), calls, followers, silence, metrics, &security)?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -226,6 +232,7 @@ impl Server {
     fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
+        calls: Calls,
         (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
@@ -236,6 +243,7 @@ impl Server {
         let router = admin::router(Admin {
             store: self.store.clone(),
             registry: self.registry.clone(),
+            calls,
             rollout,
             observers,
             inboxes,

@@ -3,6 +3,7 @@
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
 mod certificate;
+mod command;
 mod decision;
 mod fact;
 mod hex;
@@ -18,6 +19,7 @@ mod token;
 mod units;
 
 pub use certificate::{CertificateRequest, StationCertificate};
+pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
     CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,

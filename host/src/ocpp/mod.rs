@@ -88,7 +88,7 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
-        if action.response.is_none() {
+        if action.is_unconfirmed() {
             let why = "this action comes as a SEND, which nobody answers";
             return Err(Fault::new(ErrorCode::NotSupported, why));
         }
@@ -108,7 +108,7 @@ impl Dialect {
         validation: Validation,
     ) -> Result<Call, Fault> {
         let action = self.known(action)?;
-        if action.response.is_some() {
+        if !action.is_unconfirmed() {
             let why = "this action comes as a CALL, which is answered";
             return Err(Fault::new(ErrorCode::NotSupported, why));
         }
