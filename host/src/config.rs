@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::domain::Validation;
+use crate::domain::{BadPath, StationPath, Validation};
 use crate::tls::Source;
 
 /// Where stations connect unless told otherwise.
@@ -37,6 +37,10 @@ pub struct Config {
     /// Whose stations these are; told to the certificate authority when it is made.
     pub organisation: String,
     pub admin: SocketAddr,
+    /// Below which stations connect.
+    pub station_path: StationPath,
+    /// Where stations reach this server, each as `ws://HOST:PORT`; empty: where it listens.
+    pub station_urls: Vec<String>,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown_stations: bool,
     /// What becomes of messages that are not what their version says, where a station's record does not say.
@@ -84,6 +88,8 @@ struct File {
     tls_names: Option<Vec<String>>,
     organisation: Option<String>,
     admin: Option<SocketAddr>,
+    station_path: Option<String>,
+    station_urls: Vec<String>,
     accept_unknown_stations: Option<bool>,
     validation: Option<Validation>,
     heartbeat_seconds: Option<u32>,
@@ -120,6 +126,12 @@ pub enum ConfigError {
     Malformed { path: PathBuf, source: Box<toml::de::Error> },
     #[error("no data directory: give --data DIR, or `data = \"DIR\"` in the configuration file")]
     NoData,
+    #[error("`station-path`: {0}")]
+    StationPath(BadPath),
+    #[error(
+        "`station-urls`: '{0}' does not begin with ws:// or wss://, or has a path: write it as wss://csms.example.com"
+    )]
+    StationUrl(String),
     #[error("`{name}` must be between {least} and {most}")]
     OutOfRange { name: &'static str, least: u32, most: u32 },
     #[error(
@@ -170,6 +182,15 @@ impl Config {
             organisation: organisation(file.organisation)?,
             listen: overrides.listen.or(file.listen).unwrap_or(fallback(DEFAULT_LISTEN, 8080)),
             admin: overrides.admin.or(file.admin).unwrap_or(fallback(DEFAULT_ADMIN, 8081)),
+            station_path: match file.station_path {
+                Some(path) => path.parse().map_err(ConfigError::StationPath)?,
+                None => StationPath::default(),
+            },
+            station_urls: file
+                .station_urls
+                .into_iter()
+                .map(station_url)
+                .collect::<Result<_, _>>()?,
             accept_unknown_stations: overrides.accept_unknown_stations
                 || file.accept_unknown_stations.unwrap_or(false),
             validation: file.validation.unwrap_or_default(),
@@ -224,6 +245,16 @@ fn organisation(name: Option<String>) -> Result<String, ConfigError> {
     is_good.then_some(name).ok_or(ConfigError::NoOrganisation)
 }
 
+/// Without the path, which is said apart.
+fn station_url(text: String) -> Result<String, ConfigError> {
+    let base = text.trim_end_matches('/');
+    let host = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(base.to_owned()),
+        _ => Err(ConfigError::StationUrl(text)),
+    }
+}
+
 fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
     if (least..=most).contains(&value) {
         Ok(value)
@@ -257,6 +288,9 @@ mod tests {
     fn what_is_wrong_is_said_with_its_name() {
         let says = |text| load(text, Overrides::default()).unwrap_err().to_string();
         assert!(says("").contains("--data DIR"));
+        assert!(says("data = \"d\"\nstation-path = \"ocpp\"\n").contains("begins with a slash"));
+        let url = "data = \"d\"\nstation-urls = [\"https://csms.example.com\"]\n";
+        assert!(says(url).contains("ws:// or wss://"));
         assert!(says("data = \"d\"\nheartbeat = 5\n").contains("unknown field `heartbeat`"));
         assert!(
             says("data = \"d\"\nkeep-log-days = 0\n").contains("`keep-log-days` must be between 1")

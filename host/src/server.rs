@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, AdminKey, KeyError, Serving};
 use crate::config::{Config, DefaultVerdict};
-use crate::domain::{Millis, PolicyRecords, Refusal, Verdict};
+use crate::domain::{Addresses, Millis, PolicyRecords, Refusal, Verdict};
 use crate::plugins::{Host, HostConfig, StartError as HostError};
 use crate::policy::{Defaults, Policies};
 use crate::station::Rim;
@@ -173,8 +173,11 @@ impl Server {
         calls.end_what_was_cut_off().await?;
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        let followers = (observers.clone(), inboxes.clone());
-        server.open_admin(rollout.clone(), calls, followers, silence, metrics, &security)?;
+        let followers = (observers.clone(), inboxes.clone(), calls);
+        let stations = listen(server.stations)?;
+        server.stations = stations.local_addr().unwrap_or(server.stations);
+        let addresses = addresses(&config, server.stations);
+        server.open_admin(rollout.clone(), followers, silence, metrics, &security, addresses)?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
@@ -184,7 +187,7 @@ impl Server {
         server.keep_certificates(&security);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(&config, &security)?;
+        server.open_door(&config, &security, stations)?;
         Ok(server)
     }
 
@@ -232,11 +235,11 @@ impl Server {
     fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
-        calls: Calls,
-        (observers, inboxes): (Observers, Inboxes),
+        (observers, inboxes, calls): (Observers, Inboxes, Calls),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
         tls: &Tls,
+        addresses: Addresses,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
         self.admin = listener.local_addr().unwrap_or(self.admin);
@@ -254,6 +257,7 @@ impl Server {
             key: self.key.clone(),
             metrics,
             serving: self.serving.clone(),
+            addresses,
             stopping: self.stopping.clone(),
         });
         let stop = self.stopping.clone().cancelled_owned();
@@ -265,7 +269,12 @@ impl Server {
         Ok(())
     }
 
-    fn open_door(&mut self, config: &Config, tls: &Tls) -> Result<(), StartError> {
+    fn open_door(
+        &mut self,
+        config: &Config,
+        tls: &Tls,
+        listener: TcpListener,
+    ) -> Result<(), StartError> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -273,11 +282,10 @@ impl Server {
             store: self.store.clone(),
             credentials: Credentials::new(secret, cores),
             accept_unknown: config.accept_unknown_stations,
+            path: config.station_path.clone(),
             validation: config.validation,
         };
         let door = Arc::new(Door { registry: self.registry.clone(), admission });
-        let listener = listen(self.stations)?;
-        self.stations = listener.local_addr().unwrap_or(self.stations);
         let stop = || self.stopping.clone();
         self.tasks.push(tokio::spawn(door.clone().serve(listener, None, stop())));
         if let Some(address) = &mut self.stations_tls {
@@ -322,6 +330,31 @@ impl Server {
         }
         self.store.close().await;
         info!("stopped");
+    }
+}
+
+/// What stations are to be given. A server that listens everywhere is reached by the machine's own name, unless its
+/// operator says otherwise.
+fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
+    let own = || {
+        let host = match listening.ip() {
+            ip if ip.is_unspecified() => own_name(),
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        vec![format!("ws://{host}:{}", listening.port())]
+    };
+    let said = config.station_urls.clone();
+    let bases = if said.is_empty() { own() } else { said };
+    Addresses { bases, path: config.station_path.clone() }
+}
+
+/// Of the machine; where the system does not tell it, of every machine.
+fn own_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
     }
 }
 

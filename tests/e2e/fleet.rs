@@ -1,16 +1,16 @@
-//! A fleet of both versions with every fault of the field: what it charged is there, once.
+//! A fleet of all versions with every fault of the field: what it charged is there, once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use plugpoint::sim::{Clock, Event, Faults, Misdeed, Odds, Profile};
+use plugpoint::sim::{Clock, Event, Faults, Habit, Misdeed, Odds, Profile, Protocol};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::{Api, Fleet, Server, profile, version_of};
+use crate::support::{Api, Fleet, Server, profile};
 
-/// Two versions, of which each meets every clock with and without patience.
-const STATIONS: u64 = 2 * 6 * 2;
+/// Three versions, of which each meets every clock with and without patience, and every habit.
+const STATIONS: u64 = 3 * 7 * 2;
 
 /// How long the stations charge.
 const WINDOW: Duration = Duration::from_secs(6);
@@ -26,9 +26,8 @@ async fn every_charge_of_a_faulty_fleet_is_one_session_with_its_energy() {
     let api = server.api();
     api.allow(CARD).await;
     let profiles = (0..STATIONS).map(faulty).collect::<Vec<_>>();
-    for profile in profiles.iter().filter(|profile| profile.faults.clock == Clock::Zoneless) {
-        // A strict reader takes no time without an offset. Its operator knows the model.
-        api.put(&format!("/v1/stations/{}", profile.id), json!({ "validation": "lenient" })).await;
+    for profile in &profiles {
+        introduce(&api, profile).await;
     }
     let clocks = profiles.iter().map(|p| (p.id.to_string(), p.faults.clock)).collect();
     let mut fleet = Fleet::start(profiles, &server.endpoint());
@@ -41,24 +40,49 @@ async fn every_charge_of_a_faulty_fleet_is_one_session_with_its_energy() {
         Misdeed::Dropped { silent: true },
         Misdeed::Replayed,
         Misdeed::Pipelined,
+        Misdeed::SpoiltSamples,
+        Misdeed::Repeated,
+        Misdeed::Contradicted,
+        Misdeed::Strayed,
+        Misdeed::Babbled,
     ] {
         assert!(misdeeds(&fleet).contains_key(&misdeed), "no station did {misdeed:?}");
     }
     assert_eq!(fleet.count(|e| matches!(e, Event::CallError { .. } | Event::GaveUp { .. })), 0);
     check_sessions(&fleet, &clocks, &api.all("sessions", "").await);
     check_log(&api, fleet.count(|e| matches!(e, Event::Started { .. }))).await;
+    assert!(!server.log().contains("panicked"));
     assert!(server.stop().await.success());
 }
 
+/// The operator knows which models are odd: a strict reader takes no time without an offset and no sample without a
+/// number, and nobody knows what a station speaks that does not say it.
+async fn introduce(api: &Api, profile: &Profile) {
+    let Faults { clock, habits, .. } = &profile.faults;
+    if Clock::MISSPELT.contains(clock) || !habits.is_empty() {
+        let protocol = profile.protocol.subprotocol();
+        let record = json!({ "validation": "lenient", "wanted_protocol": protocol });
+        api.put(&format!("/v1/stations/{}", profile.id), record).await;
+    }
+}
+
 fn faulty(n: u64) -> Profile {
+    const HABITS: [&[Habit]; 4] = [
+        &[],
+        &[Habit::NoSubprotocol, Habit::OddSamples, Habit::Babbles],
+        &[Habit::OddSubprotocol, Habit::Repeats, Habit::Strays],
+        &[Habit::OddPath, Habit::Contradicts, Habit::OddSamples],
+    ];
+    let pick = |from: u64, among: usize| usize::try_from(from).unwrap() % among;
     let mut profile = profile(&format!("FAULTY-{n}"), n + 1, &[CARD]);
-    let kind = usize::try_from(n / 2 % 6).unwrap();
-    profile.protocol = version_of(n);
+    profile.protocol = Protocol::ALL[pick(n, Protocol::ALL.len())];
+    let clocks: Vec<_> = Clock::CROOKED.into_iter().chain(Clock::MISSPELT).collect();
     profile.faults = Faults {
         drops: Odds::percent(2),
         replays: Odds::percent(5),
         open_calls: if n < STATIONS / 2 { 1 } else { 4 },
-        clock: Clock::CROOKED.get(kind).copied().unwrap_or(Clock::Right),
+        clock: clocks.get(pick(n / 3, 7)).copied().unwrap_or(Clock::Right),
+        habits: HABITS[pick(n / 3 + n / 21, HABITS.len())].to_vec(),
     };
     profile
 }

@@ -19,6 +19,7 @@ mod problem;
 mod security;
 mod sessions;
 mod stations;
+mod strangers;
 mod tokens;
 pub mod views;
 
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use self::desk::Desk;
 use self::problem::Problem;
 use self::views::Code;
-use crate::domain::{Millis, Verdict};
+use crate::domain::{Addresses, Millis, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::tls::{Authority, Own};
@@ -75,6 +76,8 @@ pub struct Admin {
     pub key: AdminKey,
     pub metrics: PrometheusHandle,
     pub serving: Serving,
+    /// Where stations connect, for whoever sets one up.
+    pub addresses: Addresses,
     /// Cancelled when the server stops: ends the live streams, which would never end by themselves.
     pub stopping: CancellationToken,
 }
@@ -101,6 +104,8 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
         .route("/ocpp/{version}/actions", get(ocpp::list))
         .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
+        .route("/unknown-stations", get(strangers::list))
+        .route("/unknown-stations/{id}/adopt", post(strangers::adopt))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::get))
         .route("/tokens", get(tokens::list))

@@ -1,5 +1,6 @@
 //! `/v1/stations`: who they are, what they say, what the operator says of them. Knows no socket.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,7 +12,7 @@ use super::problem::Problem;
 use super::views::{
     ChargingView, Code, ConnectorView, StationChange, StationView, StationsPage, Timestamp,
 };
-use crate::domain::{ConnectorState, Session, StationId, StationRecord};
+use crate::domain::{Addresses, ConnectorState, Pings, Session, StationId, StationRecord};
 use crate::station::registry::{Changed, Live, Registry};
 use crate::store::{All, LastSeen, OpenSession, Order, Store};
 
@@ -22,12 +23,17 @@ const MAX_CONNECTORS: usize = 64;
 const MAX_TAGS: usize = 64;
 const MAX_TAG: usize = 64;
 
+/// Seconds without a word after which a connection may be given up, and those between two pings.
+const SILENCE: RangeInclusive<u32> = 10..=604_800;
+const PING: RangeInclusive<u32> = 5..=86_400;
+
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     Params(page): Params<PageQuery>,
 ) -> Result<Json<StationsPage>, Problem> {
     let (after, limit) = (page.after::<StationId>()?, page.limit()?);
     let registry = desk.admin.registry.clone();
+    let addresses = desk.admin.addresses.clone();
     let page = desk.read(move |store| {
         let found = store.page::<StationRecord>(All, after.as_ref(), Order::Ascending, limit)?;
         let next = (found.len() == limit).then(|| found.last().map(|(id, _)| id.to_string()));
@@ -35,7 +41,7 @@ pub(super) async fn list(
             .into_iter()
             .map(|(id, record)| {
                 let live = registry.live(&id);
-                view(store, id, record.value, live)
+                view(store, &addresses, id, record.value, live)
             })
             .collect::<Result<_, _>>()?;
         Ok(StationsPage { stations, next: next.flatten() })
@@ -48,11 +54,12 @@ pub(super) async fn get(
     Named(id): Named<StationId>,
 ) -> Result<Json<StationView>, Problem> {
     let live = desk.admin.registry.live(&id);
+    let addresses = desk.admin.addresses.clone();
     let station = desk.read(move |store| {
         let record = store.read::<StationRecord>(&id)?.map(|record| record.value);
         match (record, live) {
             (None, None) => Err(not_found(&id)),
-            (record, live) => view(store, id, record.unwrap_or_default(), live),
+            (record, live) => view(store, &addresses, id, record.unwrap_or_default(), live),
         }
     });
     station.await.map(Json)
@@ -75,6 +82,9 @@ pub(super) async fn put(
             record.settings = change.settings.over(Some(record.settings)).unwrap_or_default();
             record.wanted_protocol = change.wanted_protocol.over(record.wanted_protocol);
             record.validation = change.validation.over(record.validation);
+            record.acceptance = change.acceptance.over(Some(record.acceptance)).unwrap_or_default();
+            record.pings = change.pings.over(record.pings);
+            record.silence_seconds = change.silence_seconds.over(record.silence_seconds);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
             record.security_profile = change.least_security_profile.over(record.security_profile);
             record.raises_security =
@@ -83,21 +93,33 @@ pub(super) async fn put(
         })
         .await?;
     let registry = &desk.admin.registry;
+    registry.adopt(&id);
     if let Some(Live { protocol: Some(spoken), profile: Some(profile), .. }) = registry.live(&id) {
         if record.wanted_protocol.as_ref().is_some_and(|wanted| wanted != spoken) {
             registry.hang_up(&id, Changed::Protocol);
         } else if profile < record.least_profile() {
             registry.hang_up(&id, Changed::Credentials);
-        } else if !change.validation.is_keep() {
+        } else if change.is_of_handling() {
             registry.hang_up(&id, Changed::Handling);
         }
     }
-    let live = registry.live(&id);
-    desk.read(move |store| view(store, id, record, live)).await.map(Json)
+    show(&desk, id, record).await
+}
+
+/// What is known of a station now.
+pub(super) async fn show(
+    desk: &Desk,
+    id: StationId,
+    record: StationRecord,
+) -> Result<Json<StationView>, Problem> {
+    let live = desk.admin.registry.live(&id);
+    let addresses = desk.admin.addresses.clone();
+    desk.read(move |store| view(store, &addresses, id, record, live)).await.map(Json)
 }
 
 fn view(
     store: &Store,
+    addresses: &Addresses,
     id: StationId,
     record: StationRecord,
     live: Option<Live>,
@@ -122,6 +144,8 @@ fn view(
         None => (None, None, None, None),
     };
     Ok(StationView {
+        urls: addresses.of(&id),
+        urls_without_id: addresses.without_id(),
         id,
         online: live.is_some(),
         protocol: live.as_ref().and_then(|live| live.protocol).map(str::to_owned),
@@ -136,6 +160,9 @@ fn view(
         settings: record.settings,
         wanted_protocol: record.wanted_protocol,
         validation: record.validation,
+        acceptance: record.acceptance,
+        pings: record.pings,
+        silence_seconds: record.silence_seconds,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
         security_profile: live.as_ref().and_then(|live| live.profile),
@@ -167,6 +194,19 @@ fn check(change: &StationChange) -> Result<(), Problem> {
         let message = format!("wanted_protocol: '{wanted}' is not spoken here");
         let next = format!("choose from: {}", Registry::protocols().join(", "));
         return Err(Problem::bad_request(message, next));
+    }
+    let seconds = [
+        ("silence_seconds", change.silence_seconds.value(), SILENCE),
+        ("pings", change.pings.value().and_then(Pings::seconds), PING),
+    ];
+    for (name, seconds, range) in seconds {
+        if seconds.is_some_and(|seconds| !range.contains(seconds)) {
+            let message = format!("{name}: from {} to {} seconds", range.start(), range.end());
+            return Err(Problem::bad_request(
+                message,
+                "stations send a heartbeat every few minutes",
+            ));
+        }
     }
     if let Some(tags) = change.tags.value()
         && (tags.len() > MAX_TAGS || tags.iter().any(|t| t.is_empty() || t.len() > MAX_TAG))

@@ -22,6 +22,10 @@ pub fn line(event: &EventView) -> String {
     visible(&format!("{time} #{:<6} {station:<12} {what}", event.seq))
 }
 
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
 fn what(body: &EventBody, card: Option<&str>) -> String {
     let card = card.unwrap_or("(forgotten)");
     match body {

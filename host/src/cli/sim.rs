@@ -178,7 +178,14 @@ fn line(report: &Report) -> Option<String> {
             )
         }
         Event::CostShown { transaction, cost } => format!("shows for {transaction}: {cost}"),
-        Event::Misbehaved(Misdeed::Pipelined) => return None,
+        Event::Misbehaved(
+            Misdeed::Pipelined
+            | Misdeed::SpoiltSamples
+            | Misdeed::Repeated
+            | Misdeed::Contradicted
+            | Misdeed::Strayed
+            | Misdeed::Babbled,
+        ) => return None,
         Event::Misbehaved(Misdeed::Replayed) => {
             "lost an answer and sends the message again".to_owned()
         }

@@ -3,10 +3,12 @@
 mod call;
 mod certificates;
 mod config;
+mod handling;
 mod password;
 mod remote;
 mod report;
 mod tongue;
+mod unknown;
 mod variable;
 
 use std::time::Duration;
@@ -19,7 +21,7 @@ use super::output::Output;
 use super::paging::{Page, more};
 use super::table::{Table, or_nothing, visible};
 use crate::admin::views::{Change, CommandResponse, StationChange, StationView, StationsPage};
-use crate::domain::{SecurityProfile, StationId, Validation};
+use crate::domain::{SecurityProfile, StationId};
 
 /// How long the server is given beyond the time that it gives the station.
 const GRACE: Duration = Duration::from_secs(10);
@@ -43,6 +45,13 @@ enum StationCommand {
     },
     /// Make a station known, or change what is said of it; what is not named stays
     Set(SetArgs),
+    /// List stations that knocked and that nobody made known
+    Unknown,
+    /// Make a station known that has knocked
+    Adopt {
+        /// The station's id
+        id: StationId,
+    },
     /// Set the Basic password of a station, read from the first line of standard input
     Password(password::PasswordArgs),
     /// Certificates with which a station comes in: list, sign, renew, remove
@@ -139,19 +148,8 @@ struct SetArgs {
     /// Once it has come in with a stronger profile, let that be its weakest (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     raise_profile: Option<bool>,
-    /// What becomes of messages that are not what their version of OCPP says: `strict` refuses them, `lenient` keeps what
-    /// is good in them; `server` for what the server is set to
-    #[arg(long, value_name = "strict|lenient|server", value_parser = parse_validation)]
-    validation: Option<Change<Validation>>,
-}
-
-fn parse_validation(text: &str) -> Result<Change<Validation>, String> {
-    match text {
-        "strict" => Ok(Change::Set(Validation::Strict)),
-        "lenient" => Ok(Change::Set(Validation::Lenient)),
-        "server" => Ok(Change::Clear),
-        _ => Err("must be strict, lenient or server".to_owned()),
-    }
+    #[command(flatten)]
+    handling: handling::HandlingArgs,
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -177,6 +175,8 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
             output.show(&station, details)
         }
         StationCommand::Set(args) => set(&client, args, output).await,
+        StationCommand::Unknown => unknown::list(&client, output).await,
+        StationCommand::Adopt { id } => unknown::adopt(&client, &id, output).await,
         StationCommand::Password(args) => password::run(&client, args, output).await,
         StationCommand::Certificates(args) => certificates::run(&client, args, output).await,
         StationCommand::Start(args) => remote::start(&client, args, output).await,
@@ -196,11 +196,12 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         tags: if args.tags.is_empty() { Change::Keep } else { Change::Set(tags) },
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
-        validation: args.validation.unwrap_or_default(),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
         least_security_profile: profile_change(args.least_profile)?,
         raises_security: args.raise_profile.map_or(Change::Keep, Change::Set),
+        ..StationChange::default()
     };
+    let change = args.handling.over(change);
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
     output.show(&station, details)
 }
@@ -270,12 +271,9 @@ fn details(station: &StationView) -> String {
     row("zone", station.zone.clone().unwrap_or_else(|| "UTC".to_owned()));
     row("currency", or_nothing(station.currency.as_ref()));
     row("tags", or_nothing((!station.tags.is_empty()).then(|| station.tags.join(", "))));
-    let validation = match station.validation {
-        None => "as the server is set",
-        Some(Validation::Strict) => "strict",
-        Some(Validation::Lenient) => "lenient",
-    };
-    row("validation", validation.to_owned());
+    for (name, value) in handling::rows(station) {
+        row(name, value);
+    }
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());

@@ -2,6 +2,7 @@
 //!
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
+mod address;
 mod certificate;
 mod command;
 mod decision;
@@ -18,6 +19,7 @@ mod tariff;
 mod token;
 mod units;
 
+pub use address::{Addresses, BadPath, StationPath};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};

@@ -139,6 +139,16 @@ pub enum Pings {
     Every(u32),
 }
 
+impl Pings {
+    /// How long nothing is heard before each; `None` where there are none.
+    pub fn seconds(&self) -> Option<&u32> {
+        match self {
+            Self::Never => None,
+            Self::Every(seconds) => Some(seconds),
+        }
+    }
+}
+
 /// What a station said of itself at boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootInfo {

@@ -59,11 +59,13 @@ pub static DIALECTS: &[&Dialect] = &[&v2::V21, &v2::V201, &v16::DIALECT];
 
 impl Dialect {
     /// What to speak with a station: the newest of what it offers, or only what is wanted of it. A station that offers
-    /// nothing at all (some know no subprotocols) is taken to speak what is wanted.
+    /// nothing at all (some know no subprotocols), or only names that nobody knows (`ocpp2.0.1.1`), is taken to speak what
+    /// is wanted.
     pub fn choose(offered: &[String], wanted: Option<&str>) -> Option<&'static Self> {
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+        let is_known = |name: &str| DIALECTS.iter().any(|dialect| dialect.subprotocol == name);
         let is_offered = |name: &str| match wanted {
-            Some(_) if offered.is_empty() => true,
+            Some(_) if !offered.iter().any(|name| is_known(name)) => true,
             _ => offered.iter().any(|offered| offered == name),
         };
         DIALECTS.iter().copied().find(|d| is_wanted(d.subprotocol) && is_offered(d.subprotocol))
@@ -188,6 +190,8 @@ mod tests {
         assert_eq!(choice(&["ocpp2.0.1"], Some("ocpp1.6")), None);
         assert_eq!(choice(&[], None), None);
         assert_eq!(choice(&[], Some("ocpp1.6")), Some("ocpp1.6"), "it knows no subprotocols");
+        assert_eq!(choice(&["ocpp2.0.1.1"], Some("ocpp2.0.1")), Some("ocpp2.0.1"));
+        assert_eq!(choice(&["ocpp2.0.1.1"], None), None);
         assert_eq!(choice(&[], Some("ocpp9")), None);
     }
 }

@@ -115,4 +115,14 @@ pub enum Misdeed {
     Replayed,
     /// Called while an earlier call was open.
     Pipelined,
+    /// Added to its readings what is no sample.
+    SpoiltSamples,
+    /// Sent a message again under the same id, before the answer.
+    Repeated,
+    /// Ended a charge that it had ended, with another register.
+    Contradicted,
+    /// Sent readings of nothing.
+    Strayed,
+    /// Sent what is no message.
+    Babbled,
 }

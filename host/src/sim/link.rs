@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri, header};
+use tokio_tungstenite::tungstenite::http::{Uri, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use super::{Charger, Event, Input, Output, Profile, Report};
-use crate::domain::{Millis, StationId};
+use super::{Charger, Event, Input, Output, Profile, Report, habits};
+use crate::domain::Millis;
 use crate::ocpp::frame::{Frame, MessageId, MessageType, Problem, empty_object};
 use crate::tls::{Caller, Wire};
 
@@ -97,9 +97,10 @@ impl Endpoint {
     }
 
     /// The address on which one station connects.
-    fn of(&self, id: &StationId) -> String {
-        let id = utf8_percent_encode(id.as_str(), PATH_SEGMENT);
-        format!("ws://{}{}/{id}", self.authority, self.path)
+    fn of(&self, profile: &Profile) -> String {
+        let id = utf8_percent_encode(profile.id.as_str(), PATH_SEGMENT).to_string();
+        let path = habits::path(&profile.faults.habits, &self.path, &id);
+        format!("ws://{}{path}", self.authority)
     }
 }
 
@@ -239,9 +240,17 @@ impl Life {
                 Some(Input::Closed { why: "the connection was lost".to_owned() })
             }
             Output::Call { id, action, payload } => {
-                let action = action.to_owned();
-                let payload = raw(&payload);
-                self.send(&Frame::Call { id: message_id(id), action, payload }).await
+                for (text, misdeed) in
+                    habits::say(&self.profile.faults.habits, &id, action, payload)
+                {
+                    if let Some(misdeed) = misdeed {
+                        self.tell(Event::Misbehaved(misdeed)).await;
+                    }
+                    if let Some(lost) = self.send_text(text).await {
+                        return Some(lost);
+                    }
+                }
+                None
             }
             Output::Send { id, action, payload } => {
                 let (action, payload) = (action.to_owned(), raw(&payload));
@@ -266,10 +275,12 @@ impl Life {
 
     async fn dial(&self) -> Result<Socket, String> {
         let connecting = async {
-            let mut request = self.endpoint.of(&self.profile.id).into_client_request()?;
-            let subprotocol = self.profile.protocol.subprotocol();
+            let mut request = self.endpoint.of(&self.profile).into_client_request()?;
+            let offer = habits::offer(&self.profile.faults.habits, self.profile.protocol);
             let headers = request.headers_mut();
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+            if let Some(offer) = offer {
+                headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offer.parse()?);
+            }
             if let Some(password) = &self.profile.password {
                 let pair = format!("{}:{password}", self.profile.id);
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
@@ -288,8 +299,12 @@ impl Life {
     }
 
     async fn send(&mut self, frame: &Frame) -> Option<Input> {
+        self.send_text(frame.write()).await
+    }
+
+    async fn send_text(&mut self, text: String) -> Option<Input> {
         let socket = self.socket.as_mut()?;
-        let sending = socket.send(Message::text(frame.write()));
+        let sending = socket.send(Message::text(text));
         let why = match tokio::time::timeout(SOCKET_PATIENCE, sending).await {
             Ok(Ok(())) => return None,
             Ok(Err(error)) => error.to_string(),
@@ -340,7 +355,7 @@ fn closing_words(frame: Option<tokio_tungstenite::tungstenite::protocol::CloseFr
     }
 }
 
-fn raw(payload: &Value) -> Box<RawValue> {
+pub(super) fn raw(payload: &Value) -> Box<RawValue> {
     // A JSON value is JSON: the way out is for the types only.
     to_raw_value(payload).unwrap_or_else(|_| empty_object())
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Clock, Odds, Protocol};
+use super::{Clock, Habit, Odds, Protocol};
 use crate::domain::{IdToken, StationId};
 
 /// One simulated station.
@@ -87,10 +87,18 @@ pub struct Faults {
     /// Calls that it has open at once. OCPP-J allows one.
     pub open_calls: usize,
     pub clock: Clock,
+    /// What it says that it should not, and how it knocks.
+    pub habits: Vec<Habit>,
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { drops: Odds::NEVER, replays: Odds::NEVER, open_calls: 1, clock: Clock::Right }
+        Self {
+            drops: Odds::NEVER,
+            replays: Odds::NEVER,
+            open_calls: 1,
+            clock: Clock::Right,
+            habits: Vec::new(),
+        }
     }
 }

@@ -8,7 +8,8 @@ use tracing::{info, warn};
 use super::credentials::{Credentials, spellings};
 use super::handling::Handling;
 use crate::domain::{
-    SecurityProfile, StationCertificate, StationId, StationRecord, Validation, Versioned,
+    SecurityProfile, StationCertificate, StationId, StationPath, StationRecord, Validation,
+    Versioned,
 };
 use crate::ocpp::Dialect;
 use crate::store::{Commit, CommitError, Expect, Store, StoreError};
@@ -20,6 +21,8 @@ pub struct Admission {
     pub credentials: Credentials,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown: bool,
+    /// Below which stations connect.
+    pub path: StationPath,
     /// For stations whose record does not say how strict to be.
     pub validation: Validation,
 }
@@ -58,7 +61,7 @@ pub(super) struct Admitted {
 /// Why a request does not come in.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("stations connect to /ocpp/<station id>")]
+    #[error("stations do not connect here")]
     NoSuchPath,
     #[error("this is a WebSocket endpoint for charging stations")]
     NotWebSocket,

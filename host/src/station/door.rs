@@ -18,7 +18,6 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ use tracing::{info, warn};
 
 use super::admission::{Admission, Admitted, Knock, Refusal, Way};
 use super::credentials::read_basic;
-use super::registry::{Arrival, Registry, TurnedAway};
+use super::registry::{Arrival, Registry, Stranger, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
 use crate::domain::StationId;
 use crate::ocpp::{DIALECTS, Dialect};
@@ -125,14 +124,23 @@ impl Door {
 
     async fn answer(&self, mut request: Request<Incoming>, way: &Way) -> Response<Full<Bytes>> {
         let (path, peer) = (request.uri().path().to_owned(), way.peer);
-        let admitted = match read_knock(&path, request.headers()) {
-            Ok(knock) => self.admission.admit(&knock, way).await.map(|admitted| (knock, admitted)),
+        let station = self.admission.path.station(&path);
+        let admitted = match read_knock(station.as_ref(), request.headers()) {
+            Ok(knock) => match self.admission.admit(&knock, way).await {
+                Ok(admitted) => Ok((knock, admitted)),
+                Err(refusal) => {
+                    if matches!(refusal, Refusal::Unknown) {
+                        self.registry.note_stranger(stranger(&knock, peer));
+                    }
+                    Err(refusal)
+                }
+            },
             Err(refusal) => Err(refusal),
         };
         let (knock, admitted) = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
-                let station = station_of(&path).map_or_else(String::new, |id| id.to_string());
+                let station = station.map_or_else(String::new, |id| id.to_string());
                 let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
                 warn!(station, %peer, path, reason = %refusal, "refused at the door");
                 return turn_away(&refusal);
@@ -150,18 +158,22 @@ impl Door {
     }
 }
 
-/// `/ocpp/<station id>`, with any number of slashes, percent-encoded where needed.
-fn station_of(path: &str) -> Option<StationId> {
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let (first, last) = (segments.next()?, segments.next_back()?);
-    if first != "ocpp" {
-        return None;
+/// For an operator to see: no password.
+fn stranger(knock: &Knock, peer: SocketAddr) -> Stranger {
+    let now = super::actor::now().wall;
+    Stranger {
+        id: knock.station.clone(),
+        first: now,
+        last: now,
+        knocks: 1,
+        peer,
+        offered: knock.offered.clone(),
+        has_password: knock.password.is_some(),
     }
-    StationId::new(&percent_decode_str(last).decode_utf8().ok()?).ok()
 }
 
-fn read_knock(path: &str, headers: &HeaderMap) -> Result<Knock, Refusal> {
-    let station = station_of(path).ok_or(Refusal::NoSuchPath)?;
+fn read_knock(station: Option<&StationId>, headers: &HeaderMap) -> Result<Knock, Refusal> {
+    let station = station.cloned().ok_or(Refusal::NoSuchPath)?;
     let says = |name, word: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
@@ -232,10 +244,15 @@ fn switching(knock: &Knock, dialect: Option<&Dialect>) -> Response<Full<Bytes>> 
     if let Ok(accept) = HeaderValue::from_str(&knock.accept_key) {
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
-    // Only one that was offered may be named (RFC 6455 §4.2.2).
-    let name = dialect.map(|dialect| dialect.subprotocol);
-    if let Some(name) = name.filter(|name| knock.offered.iter().any(|offered| offered == name)) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
+    // Only one that was offered may be named (RFC 6455 §4.2.2): where the operator says what an odd name stands for, the
+    // odd name.
+    let spoken = dialect.map(|dialect| dialect.subprotocol);
+    let name = spoken.and_then(|spoken| {
+        let offered = &knock.offered;
+        offered.iter().find(|name| *name == spoken).or_else(|| offered.first())
+    });
+    if let Some(name) = name.and_then(|name| HeaderValue::from_str(name).ok()) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
     }
     response
 }
@@ -268,22 +285,5 @@ async fn hand_over(
             TurnedAway::WeakerProof => Parting::WeakerProof,
             TurnedAway::ShuttingDown => Parting::ShuttingDown,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_field_lead_to_the_station() {
-        let id = |path| station_of(path).map(|id| id.to_string());
-        assert_eq!(id("/ocpp/CS1").as_deref(), Some("CS1"));
-        assert_eq!(id("//ocpp///CS1/").as_deref(), Some("CS1"));
-        assert_eq!(id("/ocpp/a%20b").as_deref(), Some("a b"));
-        assert_eq!(id("/ocpp/tenant/CS1").as_deref(), Some("CS1"));
-        for bad in ["/", "/ocpp", "/CS1", "/ocpp/a%2Fb", "/ocpp/%00"] {
-            assert_eq!(id(bad), None, "{bad}");
-        }
     }
 }

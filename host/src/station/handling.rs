@@ -1,7 +1,5 @@
 //! How one station is dealt with: what its record says, or the server's settings where it says nothing. Knows no socket.
 
-use std::time::Duration;
-
 use crate::domain::{Acceptance, Pings, StationRecord, Validation};
 
 /// See the module. Settled when the station connects: what an operator changes counts from the next connection on.
@@ -11,8 +9,8 @@ pub struct Handling {
     pub acceptance: Acceptance,
     /// `None`: after a long silence, to learn whether the connection is still there.
     pub pings: Option<Pings>,
-    /// `None`: as long as the heartbeat that stations are told allows.
-    pub silence: Option<Duration>,
+    /// Seconds; `None`: as long as the heartbeat that stations are told allows.
+    pub silence: Option<u32>,
 }
 
 impl Handling {
@@ -21,7 +19,7 @@ impl Handling {
             validation: record.validation.unwrap_or(validation),
             acceptance: record.acceptance,
             pings: record.pings,
-            silence: record.silence_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            silence: record.silence_seconds,
         }
     }
 }

@@ -25,14 +25,17 @@ pub(super) struct Liveness {
     heard: Option<Instant>,
     /// A ping is out since then.
     pinged: Option<Instant>,
-    silence: Duration,
+    /// Seconds.
+    silence: u32,
     pings: Option<Pings>,
 }
 
 impl Liveness {
     /// Of a connection that begins now.
     pub(super) fn of(handling: &Handling, heartbeat: Duration, now: Instant) -> Self {
-        let silence = handling.silence.unwrap_or(heartbeat * SILENT_AFTER_HEARTBEATS);
+        let heartbeats = || heartbeat.as_secs() * u64::from(SILENT_AFTER_HEARTBEATS);
+        let silence =
+            handling.silence.unwrap_or_else(|| u32::try_from(heartbeats()).unwrap_or(u32::MAX));
         Self { heard: Some(now), pinged: None, silence, pings: handling.pings }
     }
 
@@ -71,10 +74,8 @@ impl Liveness {
         let heard = self.heard?;
         match (self.pings, self.pinged) {
             (Some(Pings::Never), _) | (None, Some(_)) => None,
-            (None, None) => Some(heard + self.silence),
-            (Some(Pings::Every(seconds)), pinged) => {
-                Some(pinged.unwrap_or(heard) + Duration::from_secs(seconds.into()))
-            }
+            (None, None) => Some(heard + seconds(self.silence)),
+            (Some(Pings::Every(every)), pinged) => Some(pinged.unwrap_or(heard) + seconds(every)),
         }
     }
 
@@ -82,15 +83,19 @@ impl Liveness {
     fn end(&self) -> Option<Instant> {
         let heard = self.heard?;
         match (self.pings, self.pinged) {
-            (Some(Pings::Never), _) => Some(heard + self.silence),
+            (Some(Pings::Never), _) => Some(heard + seconds(self.silence)),
             (None, None) => None,
             (None, Some(pinged)) => Some(pinged + PONG_LIMIT),
-            (Some(Pings::Every(seconds)), _) => {
-                let first_answer = Duration::from_secs(seconds.into()) + PONG_LIMIT;
-                Some(heard + self.silence.max(first_answer))
+            (Some(Pings::Every(every)), _) => {
+                let first_answer = seconds(every) + PONG_LIMIT;
+                Some(heard + seconds(self.silence).max(first_answer))
             }
         }
     }
+}
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
 }
 
 #[cfg(test)]
@@ -118,18 +123,15 @@ mod tests {
 
     #[test]
     fn a_station_behind_a_forgetful_network_is_pinged_as_often_as_its_record_says() {
-        let handling = Handling {
-            pings: Some(Pings::Every(40)),
-            silence: Some(Duration::from_secs(100)),
-            ..Handling::default()
-        };
+        let handling =
+            Handling { pings: Some(Pings::Every(40)), silence: Some(100), ..Handling::default() };
         let end = Pulse::GiveUp("nothing heard for long, not even after a ping");
         assert_eq!(silence(handling), [(40, Pulse::Ping), (80, Pulse::Ping), (100, end)]);
     }
 
     #[test]
     fn a_station_that_says_little_is_given_the_time_that_its_record_says() {
-        let handling = Handling { silence: Some(Duration::from_secs(3600)), ..Handling::default() };
+        let handling = Handling { silence: Some(3600), ..Handling::default() };
         assert_eq!(silence(handling)[0], (3600, Pulse::Ping));
     }
 

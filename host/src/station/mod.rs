@@ -24,6 +24,7 @@ pub mod registry;
 mod scribe;
 mod signing;
 mod socket;
+mod strangers;
 mod tariff;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ use super::actor::{self, Actor, Letter, Rim};
 use super::credentials::Proof;
 use super::handling::Handling;
 use super::socket::Socket;
+pub use super::strangers::Stranger;
+use super::strangers::Strangers;
 use crate::domain::{Millis, SecurityProfile, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
 
@@ -187,6 +189,7 @@ pub(super) struct Inner {
     /// Told after every connection that found its actor.
     arrivals: watch::Sender<()>,
     tasks: TaskTracker,
+    strangers: Mutex<Strangers>,
 }
 
 #[derive(Default)]
@@ -202,6 +205,7 @@ impl Registry {
             stations: Mutex::default(),
             arrivals: watch::Sender::new(()),
             tasks: TaskTracker::new(),
+            strangers: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -250,6 +254,20 @@ impl Registry {
         // A version that knows the action says best what is wrong with its payload.
         let best = faults.into_iter().min_by_key(|(is_unknown, _)| *is_unknown);
         best.map_or(Ok(()), |(_, fault)| Err(CommandFailure::Invalid(fault)))
+    }
+
+    /// Stations that knocked and that nobody registered; who knocked last comes first.
+    pub fn strangers(&self) -> Vec<Stranger> {
+        lock(&self.inner.strangers).list()
+    }
+
+    pub(super) fn note_stranger(&self, knock: Stranger) {
+        lock(&self.inner.strangers).note(knock);
+    }
+
+    /// It is a stranger no longer; `None` when it was none.
+    pub fn adopt(&self, id: &StationId) -> Option<Stranger> {
+        lock(&self.inner.strangers).forget(id)
     }
 
     /// Sends a CALL and waits for what becomes of it, as long as the command says at most.

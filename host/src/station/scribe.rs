@@ -18,6 +18,9 @@ use crate::store::{
     TokenName,
 };
 
+/// Highest number of an EVSE or connector of which a state is kept. Sites of a hundred outlets are one station each.
+const MAX_OUTLET: u32 = 999;
+
 /// One call, as far as the records care.
 pub(super) struct Scribe {
     pub(super) station: StationId,
@@ -102,7 +105,9 @@ impl Scribe {
             at: stamp.best(),
         };
         let mut commit = Commit::new();
-        commit.put(&(self.station.clone(), status.place), &state, Expect::Any);
+        if is_credible(status.place) {
+            commit.put(&(self.station.clone(), status.place), &state, Expect::Any);
+        }
         let body = FactBody::ConnectorStatus { place: status.place, state };
         commit.fact(self.fact(status.at, body), Some(self.raw.clone()));
         commit
@@ -385,6 +390,11 @@ impl Scribe {
     fn fact(&self, at: Option<StationTime>, body: FactBody) -> Fact {
         Fact { station: Some(self.station.clone()), stamp: self.stamp(at), body }
     }
+}
+
+/// A state is kept for each place that a station names, so that it must not name any number of them.
+fn is_credible(place: Place) -> bool {
+    [place.evse, place.connector].into_iter().flatten().all(|number| number <= MAX_OUTLET)
 }
 
 /// Changes nothing, and makes sure that what an answer repeats is on the disk.

@@ -3,6 +3,7 @@
 mod counting;
 mod display;
 mod failing_store;
+mod field;
 mod newest_version;
 mod second_family;
 mod simulation;

@@ -138,6 +138,10 @@ impl Server {
         self.stations_tls.expect("the server was started with --listen-tls")
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{Admin, AdminKey, Serving, router, tell};
 use crate::domain::{
-    Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit, Place,
+    Addresses, Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit, Place,
     PolicyRecords, Session, SessionId, Stamp, StationId, Verdict,
 };
 use crate::plugins::{Compiler, Host, HostConfig};
@@ -76,6 +76,10 @@ impl House {
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             serving: serving.clone(),
+            addresses: Addresses {
+                bases: vec!["ws://csms:8080".to_owned()],
+                ..Addresses::default()
+            },
             stopping: stopping.clone(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

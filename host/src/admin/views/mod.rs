@@ -14,6 +14,7 @@ mod scalar;
 mod security;
 mod session;
 mod station;
+mod stranger;
 mod token;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,7 @@ pub use session::{DecisionView, LimitsView, OpinionView, SessionView, SessionsPa
 pub use station::{
     ChargingView, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
 };
+pub use stranger::{UnknownStationView, UnknownStationsPage};
 pub use token::{TokenChange, TokenView, TokensPage};
 
 /// How many entries a list has when the caller does not say.

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Change, Timestamp, WattHours};
 use crate::domain::{
-    ConnectorState, Place, PluginName, SecurityProfile, Session, SessionId, StationId, Validation,
+    Acceptance, ConnectorState, Pings, Place, PluginName, SecurityProfile, Session, SessionId,
+    StationId, Validation,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +24,24 @@ pub struct StationView {
     pub protocol: Option<String>,
     /// The subprotocol that alone is spoken with it; `null` for the newest that both know.
     pub wanted_protocol: Option<String>,
-    /// It is told what a session costs so far, to show it to the driver.
-    /// `None`: what the server is set to.
+    /// What the station is to be given as the server's address, as it is.
+    #[serde(default)]
+    pub urls: Vec<String>,
+    /// The same for stations that add their id by themselves.
+    #[serde(default)]
+    pub urls_without_id: Vec<String>,
+    /// `null`: what the server is set to.
     pub validation: Option<Validation>,
+    /// What it is told when it boots.
+    #[serde(default)]
+    pub acceptance: Acceptance,
+    /// `null`: after a long silence.
+    #[serde(default)]
+    pub pings: Option<Pings>,
+    /// Seconds without a word after which its connection is given up; `null`: three heartbeats.
+    #[serde(default)]
+    pub silence_seconds: Option<u32>,
+    /// It is told what a session costs so far, to show it to the driver.
     pub shows_cost: bool,
     /// Address of the running connection.
     pub peer: Option<String>,
@@ -129,11 +145,28 @@ pub struct StationChange {
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub validation: Change<Validation>,
     #[serde(skip_serializing_if = "Change::is_keep")]
+    pub acceptance: Change<Acceptance>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub pings: Change<Pings>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub silence_seconds: Change<u32>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
     pub shows_cost: Change<bool>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub least_security_profile: Change<SecurityProfile>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub raises_security: Change<bool>,
+}
+
+impl StationChange {
+    /// It changes how the station is dealt with, which counts from its next connection on.
+    pub fn is_of_handling(&self) -> bool {
+        let is_kept = self.validation.is_keep()
+            && self.acceptance.is_keep()
+            && self.pings.is_keep()
+            && self.silence_seconds.is_keep();
+        !is_kept
+    }
 }
 
 /// `PUT /v1/stations/{id}/password`. Has no `Debug`, so that no log can show it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::domain::{IdToken, StationId};
-use crate::sim::{Clock, Faults, Odds, Pace, Profile, Protocol};
+use crate::sim::{Clock, Faults, Habit, Odds, Pace, Profile, Protocol};
 
 /// Calls that a station which pipelines has open at once.
 const PIPELINE: usize = 4;
@@ -77,9 +77,13 @@ struct FaultArgs {
     /// Stations that do not wait for an answer before the next call
     #[arg(long, value_name = "SHARE")]
     pipelining: Option<Odds>,
-    /// Stations whose clock is ahead, behind, repeats itself, was never set, or names no zone
+    /// Stations whose clock is ahead, behind, repeats itself or was never set
     #[arg(long, value_name = "SHARE")]
     bad_clocks: Option<Odds>,
+    /// Stations that knock oddly, name no zone, repeat and contradict themselves, babble and send odd samples. Not part of `--faults`:
+    /// their records have to say `--validation lenient` and `--protocol`
+    #[arg(long, value_name = "SHARE", default_value = "0")]
+    habits: Odds,
 }
 
 fn card(text: &str) -> Result<IdToken, String> {
@@ -176,13 +180,25 @@ impl FaultArgs {
         let pipelines = odds(self.pipelining, PIPELINING).falls_on(seed.wrapping_mul(2));
         let is_crooked = odds(self.bad_clocks, BAD_CLOCKS).falls_on(seed.wrapping_mul(2) + 1);
         let kind = n as usize % Clock::CROOKED.len();
+        let has_habits = self.habits.falls_on(seed.wrapping_mul(3));
         Faults {
             drops: odds(self.drops, DROPS),
             replays: odds(self.replays, REPLAYS),
             open_calls: if pipelines { PIPELINE } else { 1 },
-            clock: if is_crooked { Clock::CROOKED[kind] } else { Clock::Right },
+            clock: match (is_crooked, has_habits) {
+                (true, _) => Clock::CROOKED[kind],
+                (false, true) => Clock::MISSPELT[n as usize % Clock::MISSPELT.len()],
+                (false, false) => Clock::Right,
+            },
+            habits: if has_habits { odd_habits(n) } else { Vec::new() },
         }
     }
+}
+
+/// One way to knock, and all ways to speak.
+fn odd_habits(n: u32) -> Vec<Habit> {
+    let (knocks, speech) = Habit::ALL.split_at(3);
+    std::iter::once(knocks[n as usize % knocks.len()]).chain(speech.iter().copied()).collect()
 }
 
 #[cfg(test)]
@@ -208,6 +224,14 @@ mod tests {
         let speak = |wanted| fleet.iter().filter(|profile| profile.protocol == wanted).count();
         assert_eq!(Protocol::ALL.map(speak), [55, 30, 15]);
         assert!(fleet.iter().all(|profile| profile.faults.open_calls == 1));
+    }
+
+    #[test]
+    fn a_station_with_habits_knocks_in_one_way_and_speaks_in_all() {
+        let fleet = fleet("--stations 30 --habits 100%");
+        assert!(fleet.iter().all(|p| p.faults.habits.len() == 6 && p.faults.clock != Clock::Right));
+        let knocks = fleet.iter().map(|profile| profile.faults.habits[0]);
+        assert_eq!(knocks.collect::<std::collections::BTreeSet<_>>().len(), 3);
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Machine {
     pub(super) fn sent(&mut self, now: Now, action: &str, payload: &RawValue, raw: String) {
         let Some(link) = &self.link else { return };
         let dialect = link.dialect;
-        match dialect.read_send(action, payload, link.handling.validation) {
+        let read = dialect.read_send(action, payload, link.handling.validation);
+        match read.and_then(|call| self.probation.hears(action).map(|()| call)) {
             Ok(call) => {
                 self.tell_oddities(now, &call);
                 let (station, action, received) = (self.station.clone(), call.action, now.wall);
@@ -47,7 +48,8 @@ impl Machine {
             }
             Err(fault) => {
                 let action: String = action.chars().take(MAX_CODE).collect();
-                self.warn(now, format!("a SEND of {action:?} is not kept: {fault}"));
+                self.warn(now, format!("a SEND of {action:?} refused: {fault}"));
+                self.keep_refused(now, Some(action), fault.to_string(), raw);
             }
         }
     }

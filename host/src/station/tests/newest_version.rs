@@ -55,6 +55,8 @@ fn a_send_that_is_wrong_is_told_to_the_operator_and_not_to_the_station() {
         assert_eq!(bench.says(text), "", "{text}");
     }
     assert_eq!((streams(&bench), bench.warnings.len()), (0, 4), "{:?}", bench.warnings);
+    let refused = |fact: &&FactBody| matches!(fact, FactBody::MessageRefused { .. });
+    assert_eq!(bench.facts().iter().filter(refused).count(), 4, "whoever mends it can read it");
     let call = STREAM.replace("[6,", "[2,");
     assert!(bench.says(&call).starts_with(r#"[4,"s1","NotSupported""#), "it is no call");
 }
@@ -119,13 +121,16 @@ fn a_station_that_may_be_odd_is_taken_at_its_word() {
 
 #[test]
 fn the_versions_before_know_neither_sends_nor_refused_answers() {
-    for (mut bench, code) in
-        [(Bench::new(), "FormationViolation"), (Bench::of_2_0_1(), "MessageTypeNotSupported")]
-    {
+    for (mut bench, code, unreadable) in [
+        (Bench::new(), "FormationViolation", "FormationViolation"),
+        (Bench::of_2_0_1(), "MessageTypeNotSupported", "RpcFrameworkError"),
+    ] {
         for (text, id) in [(STREAM, "s1"), (r#"[5,"1","GenericError","",{}]"#, "1")] {
             let why = "the protocol has no messages of this type";
             assert_eq!(bench.says(text), format!(r#"[4,"{id}","{code}","{why}",{{}}]"#));
         }
+        let why = "the message is not JSON";
+        assert_eq!(bench.says("nonsense"), format!(r#"[4,"-1","{unreadable}","{why}",{{}}]"#));
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The guest asks for a `Reset` of `CS-1` at each event, and counts how its commands ended.
 
+mod operators;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ use super::queue::Queue;
 use crate::admin::tell;
 use crate::domain::{
     CommandOutcome, Fact, FactBody, Millis, PluginName, PolicyRecords, QueuedCommand, Seq, Stamp,
-    StationId, Validation,
+    StationId, StationPath, Validation,
 };
 use crate::plugins::callers::{CALLS, TALLY, Tally, caller};
 use crate::plugins::{Compiler, Host, HostConfig};
@@ -77,6 +79,7 @@ impl World {
             store: store.clone(),
             credentials: Credentials::new([0; 32], 1),
             accept_unknown: true,
+            path: StationPath::default(),
             validation: Validation::Strict,
         };
         let door = Door { registry: registry.clone(), admission };

@@ -15,6 +15,9 @@ const GULP: usize = 16;
 /// Elements of a list that no answer may have: 2 MiB.
 const LONG_LIST: usize = 512 << 10;
 
+/// Steps of a slow thought: some ten milliseconds of them.
+const PONDERING: u32 = 10_000_000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -26,6 +29,8 @@ struct Settings {
 enum Act {
     /// Has no opinion, as a good plugin.
     Behave,
+    /// Has no opinion, and takes its time to find out.
+    Ponder,
     /// Computes for ever.
     Loop,
     /// Takes and uses all memory that it can get.
@@ -55,6 +60,12 @@ impl Authorizer for Hostile {
     fn authorize(&self, ask: &Ask, _: Purpose, _: &Token) -> Result<Verdict, String> {
         match self.act {
             Act::Behave => Ok(Verdict::Pass),
+            Act::Ponder => {
+                for step in 0..PONDERING {
+                    black_box(step);
+                }
+                Ok(Verdict::Pass)
+            }
             Act::Loop => loop {
                 black_box(ask);
             },
