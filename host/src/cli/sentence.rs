@@ -106,11 +106,6 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
     }
 }
 
-/// The reason behind what happened, if one is known.
-fn because(reason: &Option<String>) -> String {
-    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
-}
-
 /// What a meter showed, of a session or of a connector alone.
 fn metered(place: Place, session: Option<SessionId>, readings: &[ReadingView]) -> String {
     match session {
