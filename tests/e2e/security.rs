@@ -195,6 +195,14 @@ async fn a_station_obtains_its_certificate_and_comes_back_with_it() {
         assert_eq!(station["security_profile"], 3, "{station}");
         assert_eq!(station["least_security_profile"], 3, "it showed how well it can do");
 
+        // What it reports of its security is kept under a name of its own.
+        let event = json!({ "type": "SettingSystemTime", "timestamp": "2026-01-01T10:00:00Z" });
+        let answer = back.call("3", "SecurityEventNotification", event).await;
+        assert_eq!(answer, result("3", json!({})));
+        let wanted = |event: &Value| event["kind"] == "security-event" && event["station"] == id;
+        let event = events.until(wanted).await;
+        assert_eq!(event["data"]["event"], "SettingSystemTime");
+
         // From now on the password is not enough, and nobody else may use the certificate.
         let refused = tongue.arrive(&server, id, trust, login).await;
         assert_eq!(refused.err().as_deref(), Some("403"));

@@ -94,9 +94,8 @@ async fn tell(
     command: Command,
     hash: &str,
 ) -> Result<RotatedView, Problem> {
-    let is_next = |record: &StationRecord| record.next_password_hash.as_deref() == Some(hash);
     let forget = |record: &mut StationRecord| {
-        if is_next(record) {
+        if record.next_password_hash.as_deref() == Some(hash) {
             record.next_password_hash = None;
         }
     };
@@ -104,10 +103,10 @@ async fn tell(
     match desk.admin.calls.call(id.clone(), command).await.result {
         Ok(answer) => match status(&answer).as_deref() {
             Some("Accepted") => {
+                // Also when somebody had it take yet another one meanwhile: what a station says that it has, counts.
                 keep(desk, id, |record| {
-                    if is_next(record) {
-                        record.password_hash = record.next_password_hash.take();
-                    }
+                    forget(record);
+                    record.password_hash = Some(hash.to_owned());
                 })
                 .await?;
                 tracing::info!(station = %id, "the station has taken a new password");

@@ -24,6 +24,7 @@ const COMMAND_LINES: &[&str] = &[
     "serve --data d --listen-tls 0.0.0.0:8443 --tls-name csms.example.com --tls-name 192.0.2.1",
     "station set CS1 --least-profile 2 --raise-profile",
     "station set CS1 --least-profile= --raise-profile=false",
+    "sim --endpoint wss://h:8443/ocpp --tls-ca ca.pem --tls-certificate c.pem --tls-key k.pem",
     "station set CS1 --validation lenient --accept pending --pings never --silence 3600",
     "station set CS1 --validation server --accept accepted --pings 40 --silence server",
     "station unknown",

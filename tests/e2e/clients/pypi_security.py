@@ -12,7 +12,7 @@ import ssl
 import sys
 
 import websockets
-from ocpp.routing import on
+from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call, call_result
 
 URL, STATION, PASSWORD, AUTHORITY, KEY, REQUEST, CERTIFICATE = sys.argv[1:8]
@@ -30,14 +30,21 @@ class Station(ChargePoint):
 
     @on("ChangeConfiguration")
     async def on_key(self, key, value):
-        assert key == "AuthorizationKey", key
+        known = key == "AuthorizationKey"
+        return call_result.ChangeConfiguration(status="Accepted" if known else "NotSupported")
+
+    # Only when the answer has left: what comes next hangs up.
+    @after("ChangeConfiguration")
+    async def after_key(self, key, value):
         await self.keys.put(bytes.fromhex(value))
-        return call_result.ChangeConfiguration(status="Accepted")
 
     @on("CertificateSigned")
     async def on_certificate(self, certificate_chain):
-        await self.certificates.put(certificate_chain)
         return call_result.CertificateSigned(status="Accepted")
+
+    @after("CertificateSigned")
+    async def after_certificate(self, certificate_chain):
+        await self.certificates.put(certificate_chain)
 
 
 class Visit:
