@@ -7,12 +7,16 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::domain::{BadPath, StationPath, Validation};
+use crate::tls::Source;
 
 /// Where stations connect unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
 
 /// Where the admin API listens unless told otherwise: this machine only.
 pub const DEFAULT_ADMIN: &str = "127.0.0.1:8081";
+
+/// Longest name of an organisation in a certificate, in characters (X.520, `ub-organization-name`).
+const MAX_ORGANISATION: usize = 64;
 
 /// Most that can be kept free, in MiB: a terabyte.
 const MOST_MIB: u32 = 1 << 20;
@@ -26,6 +30,12 @@ pub struct Config {
     /// Everything that must survive: records, plugins, keys.
     pub data: PathBuf,
     pub listen: SocketAddr,
+    /// Where stations connect over TLS; `None`: nowhere.
+    pub listen_tls: Option<SocketAddr>,
+    /// What the server shows there.
+    pub certificate: Source,
+    /// Whose stations these are; told to the certificate authority when it is made.
+    pub organisation: String,
     pub admin: SocketAddr,
     /// Below which stations connect.
     pub station_path: StationPath,
@@ -70,6 +80,11 @@ pub enum DefaultVerdict {
 struct File {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    listen_tls: Option<SocketAddr>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_names: Option<Vec<String>>,
+    organisation: Option<String>,
     admin: Option<SocketAddr>,
     station_path: Option<String>,
     station_urls: Vec<String>,
@@ -91,6 +106,10 @@ struct File {
 pub struct Overrides {
     pub data: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
+    pub listen_tls: Option<SocketAddr>,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub tls_names: Vec<String>,
     pub admin: Option<SocketAddr>,
     pub accept_unknown_stations: bool,
 }
@@ -112,6 +131,12 @@ pub enum ConfigError {
     StationUrl(String),
     #[error("`{name}` must be between {least} and {most}")]
     OutOfRange { name: &'static str, least: u32, most: u32 },
+    #[error(
+        "a certificate and its key belong together: give `tls-certificate` and `tls-key`, or neither of them"
+    )]
+    HalfACertificate,
+    #[error("`organisation` must have 1 to {MAX_ORGANISATION} characters")]
+    NoOrganisation,
 }
 
 impl Config {
@@ -141,6 +166,17 @@ impl Config {
         let least_low = u32::try_from(free_space_least >> 20).unwrap_or(MOST_MIB);
         Ok(Self {
             data: overrides.data.or(file.data).ok_or(ConfigError::NoData)?,
+            listen_tls: overrides.listen_tls.or(file.listen_tls),
+            certificate: certificate(
+                overrides.tls_certificate.or(file.tls_certificate),
+                overrides.tls_key.or(file.tls_key),
+                if overrides.tls_names.is_empty() {
+                    file.tls_names
+                } else {
+                    Some(overrides.tls_names)
+                },
+            )?,
+            organisation: organisation(file.organisation)?,
             listen: overrides.listen.or(file.listen).unwrap_or(fallback(DEFAULT_LISTEN, 8080)),
             admin: overrides.admin.or(file.admin).unwrap_or(fallback(DEFAULT_ADMIN, 8081)),
             station_path: match file.station_path {
@@ -191,6 +227,30 @@ fn station_url(text: String) -> Result<String, ConfigError> {
     }
 }
 
+/// The names under which stations reach a server that nobody gave a name.
+const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+fn certificate(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    names: Option<Vec<String>>,
+) -> Result<Source, ConfigError> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Source::Files { certificate, key }),
+        (None, None) => {
+            let local = || LOCAL_NAMES.map(str::to_owned).to_vec();
+            Ok(Source::Authority { names: names.filter(|it| !it.is_empty()).unwrap_or_else(local) })
+        }
+        _ => Err(ConfigError::HalfACertificate),
+    }
+}
+
+fn organisation(name: Option<String>) -> Result<String, ConfigError> {
+    let name = name.unwrap_or_else(|| "Plugpoint".to_owned());
+    let is_good = (1..=MAX_ORGANISATION).contains(&name.chars().count());
+    is_good.then_some(name).ok_or(ConfigError::NoOrganisation)
+}
+
 fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
     if (least..=most).contains(&value) {
         Ok(value)
@@ -233,6 +293,9 @@ mod tests {
         );
         let upside_down = "data = \"d\"\nfree-space-least-mib = 500\nfree-space-low-mib = 400\n";
         assert!(says(upside_down).contains("`free-space-low-mib` must be between 500 and"));
+        assert!(
+            says("data = \"d\"\ntls-key = \"k\"\n").contains("`tls-certificate` and `tls-key`")
+        );
         assert!(says("data = \"d\"\nheartbeat-seconds = 5\n").contains("between 10 and 86400"));
     }
 }

@@ -15,4 +15,5 @@ pub mod server;
 pub mod sim;
 pub mod station;
 pub mod store;
+pub mod tls;
 pub mod work;

@@ -20,14 +20,16 @@ use crate::domain::{Addresses, Millis, PolicyRecords, Refusal, Verdict};
 use crate::plugins::{Host, HostConfig, StartError as HostError};
 use crate::policy::{Defaults, Policies};
 use crate::station::Rim;
+use crate::station::admission::Admission;
 use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Health, OpenError, Reserve, Store};
+use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
-    Ages, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention, Rollout,
-    RolloutError, Timers, observed,
+    Ages, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention,
+    Rollout, RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -58,6 +60,12 @@ pub enum StartError {
     Plugins(#[from] HostError),
     #[error(transparent)]
     Restore(#[from] RolloutError),
+    #[error("the certificate authority in the data directory: {0}")]
+    Authority(#[from] AuthorityError),
+    #[error("the server's own certificate: {0}")]
+    Certificate(#[from] OwnError),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     #[error("the system gives no random numbers: {0}")]
     Randomness(getrandom::Error),
     #[error("metrics cannot be kept: {0}")]
@@ -68,6 +76,8 @@ pub enum StartError {
 pub struct Server {
     /// Where stations connect.
     pub stations: SocketAddr,
+    /// Where they connect over TLS.
+    pub stations_tls: Option<SocketAddr>,
     /// Where the admin API is.
     pub admin: SocketAddr,
     /// What the admin API wants to see.
@@ -78,6 +88,28 @@ pub struct Server {
     serving: Serving,
     stopping: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What is shown to stations, and by whom it is signed.
+struct Tls {
+    authority: Arc<Authority>,
+    own: Arc<Own>,
+}
+
+impl Tls {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let now = wall_clock();
+        let authority = Authority::open_or_create(&config.data, &config.organisation, now)?;
+        let own = Own::open(config.certificate.clone(), &authority, now)?;
+        let until = own.certificate().not_after;
+        if config.listen_tls.is_some() && until <= now {
+            warn!(
+                until = until.rfc3339(),
+                "the server's certificate has expired: stations will not come in over TLS"
+            );
+        }
+        Ok(Self { authority: Arc::new(authority), own: Arc::new(own) })
+    }
 }
 
 impl Server {
@@ -99,6 +131,7 @@ impl Server {
         let store = Store::open(&config.data)?;
         store.set_room(room);
         let key = AdminKey::open_or_create(&config.data)?;
+        let security = Tls::open(&config)?;
         let records: Arc<dyn PolicyRecords> = Arc::new(store.clone());
         let host = Host::start(HostConfig::in_directory(&config.data), records)?;
         let rollout = Rollout::new(host.clone(), store.clone(), wall_clock);
@@ -122,6 +155,7 @@ impl Server {
         });
         let mut server = Self {
             stations: config.listen,
+            stations_tls: config.listen_tls,
             admin: config.admin,
             key,
             presence: Presence::new(store.clone(), registry.clone()),
@@ -134,19 +168,22 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone());
-        let stations = listen(server.stations)?;
-        server.stations = stations.local_addr().unwrap_or(server.stations);
-        let addresses = addresses(&config, server.stations);
-        server.open_admin(rollout.clone(), followers, silence, metrics, addresses).await?;
+        // Theirs from now on, and nobody is heard before everything else is ready.
+        let doors = (bind(config.listen)?, config.listen_tls.map(bind).transpose()?);
+        server.stations = doors.0.local_addr().unwrap_or(config.listen);
+        server.stations_tls = doors.1.as_ref().and_then(|door| door.local_addr().ok());
+        let addresses = addresses(&config, server.stations, server.stations_tls);
+        server.open_admin(rollout.clone(), followers, silence, metrics, &security, addresses)?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
             error!(plugin = %plugin.name, error = %plugin.error, "not running");
         }
         server.tasks.push(tokio::spawn(observers.keep(server.stopping.clone())));
         server.keep_post(&host, inboxes);
+        server.keep_certificates(&security);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(&config, stations)?;
+        server.open_door(&config, &security, doors)?;
         Ok(server)
     }
 
@@ -161,6 +198,16 @@ impl Server {
             tokio::spawn(outbox.keep(stop())),
             tokio::spawn(timers.keep(stop())),
         ]);
+    }
+
+    /// Brings stations their certificates, and keeps the server's own fresh.
+    fn keep_certificates(&mut self, tls: &Tls) {
+        let Tls { authority, own } = tls;
+        let (store, registry) = (self.store.clone(), self.registry.clone());
+        let certificates = Certificates::new(store, registry, authority.clone(), wall_clock);
+        let fresh = own.clone().keep(authority.clone(), wall_clock, self.stopping.clone());
+        self.tasks.push(tokio::spawn(fresh));
+        self.tasks.push(tokio::spawn(certificates.keep(self.stopping.clone())));
     }
 
     fn keep_metrics(&mut self, metrics: PrometheusHandle) {
@@ -181,12 +228,13 @@ impl Server {
         self.tasks.push(tokio::spawn(retention.keep(self.stopping.clone())));
     }
 
-    async fn open_admin(
+    fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
         (observers, inboxes): (Observers, Inboxes),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
+        tls: &Tls,
         addresses: Addresses,
     ) -> Result<(), StartError> {
         let listener = listen(self.admin)?;
@@ -197,6 +245,9 @@ impl Server {
             rollout,
             observers,
             inboxes,
+            authority: tls.authority.clone(),
+            own: tls.own.clone(),
+            now: wall_clock,
             when_nobody_decides,
             key: self.key.clone(),
             metrics,
@@ -213,23 +264,38 @@ impl Server {
         Ok(())
     }
 
-    fn open_door(&mut self, config: &Config, listener: TcpListener) -> Result<(), StartError> {
+    fn open_door(
+        &mut self,
+        config: &Config,
+        tls: &Tls,
+        (in_the_clear, over_tls): (TcpSocket, Option<TcpSocket>),
+    ) -> Result<(), StartError> {
+        let listener = open(in_the_clear, self.stations)?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let door = Arc::new(Door {
+        let admission = Admission {
             store: self.store.clone(),
-            registry: self.registry.clone(),
             credentials: Credentials::new(secret, cores),
             accept_unknown: config.accept_unknown_stations,
-            path: config.station_path.clone(),
             validation: config.validation,
-        });
-        self.tasks.push(tokio::spawn(door.serve(listener, self.stopping.clone())));
+        };
+        let path = config.station_path.clone();
+        let door = Arc::new(Door { registry: self.registry.clone(), admission, path });
+        let stop = || self.stopping.clone();
+        self.tasks.push(tokio::spawn(door.clone().serve(listener, None, stop())));
+        if let Some((socket, address)) = over_tls.zip(self.stations_tls) {
+            let handshake = Handshake::new(tls.own.clone(), &tls.authority);
+            let handshake = handshake.map_err(|error| StartError::Tls(error.to_string()))?;
+            let listener = open(socket, address)?;
+            let serving = door.serve(listener, Some(handshake), self.stopping.clone());
+            self.tasks.push(tokio::spawn(serving));
+        }
         let presence = self.presence.clone();
         self.tasks.push(tokio::spawn(presence.keep(self.stopping.clone())));
         self.serving.set(true);
-        info!(stations = %self.stations, admin = %self.admin, "serving");
+        let tls = self.stations_tls.map(|address| address.to_string()).unwrap_or_default();
+        info!(stations = %self.stations, tls, admin = %self.admin, "serving");
         Ok(())
     }
 
@@ -264,15 +330,16 @@ impl Server {
 
 /// What stations are to be given. A server that listens everywhere is reached by the machine's own name, unless its
 /// operator says otherwise.
-fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
-    let own = || {
+fn addresses(config: &Config, clear: SocketAddr, tls: Option<SocketAddr>) -> Addresses {
+    let base = |scheme, listening: SocketAddr| {
         let host = match listening.ip() {
             ip if ip.is_unspecified() => own_name(),
             std::net::IpAddr::V4(ip) => ip.to_string(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        vec![format!("ws://{host}:{}", listening.port())]
+        format!("{scheme}://{host}:{}", listening.port())
     };
+    let own = || tls.map(|tls| base("wss", tls)).into_iter().chain([base("ws", clear)]).collect();
     let said = config.station_urls.clone();
     let bases = if said.is_empty() { own() } else { said };
     Addresses { bases, path: config.station_path.clone() }
@@ -293,13 +360,22 @@ fn wall_clock() -> Millis {
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let open = || {
+    open(bind(address)?, address)
+}
+
+/// Takes an address, at which everybody is turned away until it is [`open`]ed.
+fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
+    let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        Ok(socket)
     };
-    open().map_err(|source| StartError::Listen { address, source })
+    bind().map_err(|source| StartError::Listen { address, source })
+}
+
+fn open(socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
+    socket.listen(BACKLOG).map_err(|source| StartError::Listen { address, source })
 }
 
 /// Records and keys are nobody else's business.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Api, Reply, Server, handshake, insist};
 
 const STATION: &str = "TWO-TONGUES";
+const ALL: &str = "ocpp1.6, ocpp2.0.1, ocpp2.1";
 const BOTH: &str = "ocpp1.6, ocpp2.0.1";
 
 /// What the operator sees of the station's running connection.
@@ -20,15 +21,21 @@ async fn the_newest_version_is_spoken_or_the_one_that_the_operator_wants() {
     let (door, path) = (server.stations, format!("/ocpp/{STATION}"));
     let record = format!("/v1/stations/{STATION}");
 
-    let mut socket = handshake(door, &path, Some(BOTH), None).await.unwrap();
+    let mut first = handshake(door, &path, Some(BOTH), None).await.unwrap();
     let boot = json!({
         "reason": "PowerUp", "chargingStation": { "vendorName": "Acme", "model": "Two" },
     });
-    let reply = socket.call("1", "BootNotification", boot).await;
+    let reply = first.call("1", "BootNotification", boot).await;
     assert!(matches!(reply, Reply::Result { .. }), "{reply:?}");
     assert_eq!(spoken(&api).await, "ocpp2.0.1");
 
-    // The operator wants the older one: the station has to come again, and is spoken with as wanted.
+    // From its next firmware on it knows the newest of all.
+    let mut socket = handshake(door, &path, Some(ALL), None).await.unwrap();
+    let reply = socket.call("1", "Heartbeat", json!({})).await;
+    assert!(matches!(reply, Reply::Result { .. }), "{reply:?}");
+    assert_eq!(spoken(&api).await, "ocpp2.1");
+
+    // The operator wants the oldest one: the station has to come again, and is spoken with as wanted.
     api.put(&record, json!({ "wanted_protocol": "ocpp1.6" })).await;
     assert_eq!(socket.hear().await, Reply::Closed(Some(1008)));
     let mut socket = handshake(door, &path, Some(BOTH), None).await.unwrap();

@@ -10,11 +10,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("ocpp", &["domain"]),
     ("charging", &["domain"]),
     ("store", &["domain"]),
+    ("tls", &["domain"]),
     ("plugins", &["domain"]),
     ("policy", &["domain", "plugins"]),
-    ("station", &["domain", "ocpp", "charging", "policy", "store"]),
-    ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins"]),
-    ("admin", &["domain", "store", "work", "station::registry", "plugins"]),
+    ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
+    ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls"]),
+    ("admin", &["domain", "store", "work", "station::registry", "plugins", "tls"]),
     ("sim", &["domain", "ocpp"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
     // knows the server.
@@ -30,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "tls::Source"]),
     ("main", &[]),
 ];
 

@@ -26,6 +26,7 @@ mod limits;
 mod observe;
 mod operate;
 mod power_cut;
+mod security;
 mod steering;
 mod storm;
 mod swap;

@@ -10,10 +10,12 @@ mod extract;
 mod health;
 mod hooks;
 mod key;
+mod passwords;
 mod plugin_logs;
 mod plugin_state;
 mod plugins;
 mod problem;
+mod security;
 mod sessions;
 mod stations;
 mod strangers;
@@ -29,16 +31,17 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware;
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::desk::Desk;
 use self::problem::Problem;
 use self::views::Code;
-use crate::domain::{Addresses, Verdict};
+use crate::domain::{Addresses, Millis, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
+use crate::tls::{Authority, Own};
 use crate::work::{Inboxes, Observers, Rollout};
 
 pub use events::tell;
@@ -61,6 +64,11 @@ pub struct Admin {
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
     pub inboxes: Inboxes,
+    pub authority: Arc<Authority>,
+    /// What the server shows to stations.
+    pub own: Arc<Own>,
+    /// The time of day.
+    pub now: fn() -> Millis,
     /// What a card gets about which no plugin has an opinion, to be told when there is none to ask.
     pub when_nobody_decides: Verdict,
     pub key: AdminKey,
@@ -82,7 +90,14 @@ pub fn router(admin: Admin) -> Router {
     let v1 = Router::new()
         .route("/stations", get(stations::list))
         .route("/stations/{id}", get(stations::get).put(stations::put))
-        .route("/stations/{id}/password", put(stations::put_password))
+        .route("/stations/{id}/password", put(passwords::put))
+        .route("/stations/{id}/password/rotate", post(passwords::rotate))
+        .route("/stations/{id}/certificates", get(security::list).post(security::sign))
+        .route("/stations/{id}/certificates/renew", post(security::renew))
+        .route("/stations/{id}/certificates/{serial}", delete(security::remove))
+        .route("/ca", get(security::authority))
+        .route("/tls", get(security::shown))
+        .route("/tls/reload", post(security::reload))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/unknown-stations", get(strangers::list))
         .route("/unknown-stations/{id}/adopt", post(strangers::adopt))

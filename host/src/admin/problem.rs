@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
 
 use super::views::{Code, ErrorBody, ErrorView};
 use crate::station::registry::CommandFailure;
@@ -30,6 +31,12 @@ impl Problem {
             details: None,
         });
         Self { code, body }
+    }
+
+    /// With the station's own words.
+    pub(super) fn with_details(mut self, details: Box<RawValue>) -> Self {
+        self.body.details = Some(details);
+        self
     }
 
     pub(super) fn bad_request(message: impl Into<String>, next: impl Into<String>) -> Self {

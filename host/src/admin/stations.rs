@@ -3,18 +3,14 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher, SaltString};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 
 use super::desk::Desk;
 use super::extract::{JsonBody, Named, PageQuery, Params};
 use super::problem::Problem;
 use super::views::{
-    ChargingView, Code, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,
-    Timestamp,
+    ChargingView, Code, ConnectorView, StationChange, StationView, StationsPage, Timestamp,
 };
 use crate::domain::{Addresses, ConnectorState, Pings, Session, StationId, StationRecord};
 use crate::station::registry::{Changed, Live, Registry};
@@ -23,9 +19,6 @@ use crate::store::{All, LastSeen, OpenSession, Order, Store};
 /// How many connectors of one station are shown. Stations have a handful; a broken one may report any number.
 const MAX_CONNECTORS: usize = 64;
 
-/// Longest station password, in bytes. OCPP 2.0.1 allows 40; those that come in hexadecimal are twice as long.
-const MAX_PASSWORD: usize = 128;
-
 /// How many tags a station may have, and how long each may be in bytes.
 const MAX_TAGS: usize = 64;
 const MAX_TAG: usize = 64;
@@ -33,9 +26,6 @@ const MAX_TAG: usize = 64;
 /// Seconds without a word after which a connection may be given up, and those between two pings.
 const SILENCE: RangeInclusive<u32> = 10..=604_800;
 const PING: RangeInclusive<u32> = 5..=86_400;
-
-/// Random bytes in the salt of a password.
-const SALT_BYTES: usize = 16;
 
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
@@ -96,19 +86,22 @@ pub(super) async fn put(
             record.pings = change.pings.over(record.pings);
             record.silence_seconds = change.silence_seconds.over(record.silence_seconds);
             record.shows_cost = change.shows_cost.over(Some(record.shows_cost)).unwrap_or_default();
+            record.security_profile = change.least_security_profile.over(record.security_profile);
+            record.raises_security =
+                change.raises_security.over(Some(record.raises_security)).unwrap_or_default();
             record
         })
         .await?;
-    desk.admin.registry.adopt(&id);
     let registry = &desk.admin.registry;
-    let live = registry.live(&id).filter(|live| live.online);
-    let spoken = live.as_ref().and_then(|live| live.protocol);
-    if live.is_some() && change.is_of_handling() {
-        registry.hang_up(&id, Changed::Handling);
-    } else if let (Some(wanted), Some(spoken)) = (&record.wanted_protocol, spoken)
-        && wanted != spoken
-    {
-        registry.hang_up(&id, Changed::Protocol);
+    registry.adopt(&id);
+    if let Some(Live { protocol: Some(spoken), profile: Some(profile), .. }) = registry.live(&id) {
+        if record.wanted_protocol.as_ref().is_some_and(|wanted| wanted != spoken) {
+            registry.hang_up(&id, Changed::Protocol);
+        } else if profile < record.least_profile() {
+            registry.hang_up(&id, Changed::Credentials);
+        } else if change.is_of_handling() {
+            registry.hang_up(&id, Changed::Handling);
+        }
     }
     show(&desk, id, record).await
 }
@@ -122,42 +115,6 @@ pub(super) async fn show(
     let live = desk.admin.registry.live(&id);
     let addresses = desk.admin.addresses.clone();
     desk.read(move |store| view(store, &addresses, id, record, live)).await.map(Json)
-}
-
-pub(super) async fn put_password(
-    State(desk): State<Arc<Desk>>,
-    Named(id): Named<StationId>,
-    JsonBody(change): JsonBody<PasswordChange>,
-) -> Result<StatusCode, Problem> {
-    let password = change.password;
-    if password.is_empty() || password.len() > MAX_PASSWORD {
-        let message = format!("a password must be 1 to {MAX_PASSWORD} bytes long");
-        return Err(Problem::bad_request(message, "OCPP asks for 16 to 40 characters"));
-    }
-    let turn = desk.hashing().await?;
-    let hash = tokio::task::spawn_blocking(move || {
-        let hash = hash(&password);
-        drop(turn);
-        hash
-    });
-    let hash = hash.await.unwrap_or_else(|died| Err(Problem::internal(&died)))?;
-    desk.update(&id, |current: Option<StationRecord>| StationRecord {
-        password_hash: Some(hash.clone()),
-        ..current.unwrap_or_default()
-    })
-    .await?;
-    desk.admin.registry.hang_up(&id, Changed::Credentials);
-    tracing::info!(station = %id, "the station's password was set");
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// The PHC string under which the password is kept. Slow on purpose.
-fn hash(password: &str) -> Result<String, Problem> {
-    let mut salt = [0; SALT_BYTES];
-    getrandom::fill(&mut salt).map_err(|e| Problem::internal(&e))?;
-    let salt = SaltString::encode_b64(&salt).map_err(|e| Problem::internal(&e))?;
-    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
-    Ok(hash.map_err(|e| Problem::internal(&e))?.to_string())
 }
 
 fn view(
@@ -208,6 +165,9 @@ fn view(
         silence_seconds: record.silence_seconds,
         shows_cost: record.shows_cost,
         has_password: record.password_hash.is_some(),
+        security_profile: live.as_ref().and_then(|live| live.profile),
+        least_security_profile: record.security_profile,
+        raises_security: record.raises_security,
         last_seen: last_seen.map(Timestamp),
         connectors,
         charging,

@@ -68,7 +68,7 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<ExitCo
         data: Some(args.data.clone()),
         listen: Some(args.listen),
         admin: Some(args.admin),
-        accept_unknown_stations: false,
+        ..Overrides::default()
     };
     let server = Server::start(Config::load(None, overrides)?).await?;
     let played = play(&args, &server, output).await;

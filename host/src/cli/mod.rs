@@ -10,6 +10,7 @@ pub mod guest;
 mod output;
 mod paging;
 mod plugin;
+mod security;
 pub mod sentence;
 mod serve;
 mod session;
@@ -66,6 +67,10 @@ enum Command {
     Events(events::EventsArgs),
     /// Plugins: make, build, load, list, settings, order, logs and more
     Plugin(plugin::PluginArgs),
+    /// The certificate authority of the house
+    Ca(security::AuthorityArgs),
+    /// The certificate that the server shows to stations
+    Tls(security::TlsArgs),
     /// Write all records of a stopped server into one file
     Export(archive::ExportArgs),
     /// Make the records of a new server from an exported file
@@ -96,6 +101,8 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Token(args) => on_one_core(token::run(args, output)),
         Command::Events(args) => on_one_core(events::run(args, output)),
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
+        Command::Ca(args) => on_one_core(security::authority(args, output)),
+        Command::Tls(args) => on_one_core(security::tls(args, output)),
         Command::Export(args) => on_one_core(archive::export(args, output)),
         Command::Import(args) => on_one_core(archive::import(args, output)),
         Command::CompileComponent { input, output } => {

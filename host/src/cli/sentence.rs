@@ -1,8 +1,12 @@
 //! One line per event that a person can read. Pure. Texts of stations are shown without control characters.
 
 use super::table::visible;
-use crate::admin::views::{DecisionView, EventBody, EventView, ReadingView, VerdictView};
-use crate::domain::{CommandOutcome, Place, PluginChange, PluginName};
+use crate::admin::views::{
+    DecisionView, EventBody, EventView, ReadingView, Timestamp, VerdictView,
+};
+use crate::domain::{
+    CertificateChange, CommandOutcome, Place, PluginChange, PluginName, SessionId,
+};
 
 /// How many samples of a reading are shown; stations send up to some thirty.
 const MAX_SAMPLES: usize = 3;
@@ -73,10 +77,13 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::MeterValues { evse, connector, session, readings } => {
             let place = Place { evse: *evse, connector: *connector };
-            match session {
-                Some(id) => format!("session {id} meter: {}", samples(readings)),
-                None => format!("connector {place} meter: {}", samples(readings)),
-            }
+            metered(place, *session, readings)
+        }
+        EventBody::CertificateChanged { change, serial, until, why } => {
+            certificate(*change, serial.as_deref(), *until, &because(why))
+        }
+        EventBody::SecurityEvent { event, info } => {
+            format!("security event {event}{}", because(info))
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::AnswerRefused { action, code, description } => {
@@ -96,6 +103,34 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             format!("plugins of the hook {hook}: asked {}", first(order))
         }
     }
+}
+
+/// What a meter showed, of a session or of a connector alone.
+fn metered(place: Place, session: Option<SessionId>, readings: &[ReadingView]) -> String {
+    match session {
+        Some(id) => format!("session {id} meter: {}", samples(readings)),
+        None => format!("connector {place} meter: {}", samples(readings)),
+    }
+}
+
+/// What became of a certificate.
+fn certificate(
+    change: CertificateChange,
+    serial: Option<&str>,
+    until: Option<Timestamp>,
+    because: &str,
+) -> String {
+    let serial = serial.map(|serial| format!(" {serial}")).unwrap_or_default();
+    let until = until.map(|until| format!(", good until {until}")).unwrap_or_default();
+    let what = match change {
+        CertificateChange::Asked => "asked for",
+        CertificateChange::Refused => "asked for and refused",
+        CertificateChange::Signed => "signed",
+        CertificateChange::Installed => "taken by the station",
+        CertificateChange::Rejected => "not taken by the station",
+        CertificateChange::Removed => "removed",
+    };
+    format!("certificate{serial} {what}{until}{because}")
 }
 
 /// What an operator did to a plugin; the version's name follows.

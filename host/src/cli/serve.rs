@@ -20,6 +20,19 @@ pub(super) struct ServeArgs {
     /// Where stations connect [default: 0.0.0.0:8080].
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Where stations connect over TLS (wss); without it they cannot.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen_tls: Option<SocketAddr>,
+    /// Certificate chain of this server in PEM; without one the built-in authority makes it.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Key of that certificate in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// A name or an address of this server for a certificate that the built-in authority makes; repeat it for more
+    /// [default: localhost].
+    #[arg(long = "tls-name", value_name = "NAME", conflicts_with = "tls_certificate")]
+    tls_names: Vec<String>,
     /// Where the admin API listens [default: 127.0.0.1:8081].
     #[arg(long, value_name = "ADDR:PORT")]
     admin: Option<SocketAddr>,
@@ -36,6 +49,10 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         data: args.data,
         listen: args.listen,
+        listen_tls: args.listen_tls,
+        tls_certificate: args.tls_certificate,
+        tls_key: args.tls_key,
+        tls_names: args.tls_names,
         admin: args.admin,
         accept_unknown_stations: args.accept_unknown_stations,
     };
@@ -62,5 +79,6 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 /// One line that a script can read: with port 0 nobody else knows the ports.
 #[expect(clippy::print_stdout, reason = "the line is the command's output")]
 fn announce(server: &Server) {
-    println!("listening stations={} admin={}", server.stations, server.admin);
+    let tls = server.stations_tls.map(|tls| format!(" stations-tls={tls}")).unwrap_or_default();
+    println!("listening stations={} admin={}{tls}", server.stations, server.admin);
 }

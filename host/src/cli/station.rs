@@ -1,19 +1,17 @@
 //! `plugpoint station …`: look at stations, set them up, call them.
 
+mod certificates;
 mod config;
 mod handling;
+mod password;
 mod remote;
 mod report;
 mod tongue;
 mod unknown;
 mod variable;
 
-use std::io::{BufRead, IsTerminal, Read};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::Method;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -23,16 +21,10 @@ use super::output::Output;
 use super::paging::{Page, more};
 use super::table::{Table, or_nothing, visible};
 use crate::admin::views::{
-    Change, CommandRequest, CommandResponse, PasswordChange, StationChange, StationView,
-    StationsPage, WaitingCommandView, WaitingCommandsPage,
+    Change, CommandRequest, CommandResponse, StationChange, StationView, StationsPage,
+    WaitingCommandView, WaitingCommandsPage,
 };
-use crate::domain::StationId;
-
-/// Random bytes in a password made here. Written in Base64 they are 32 characters, within the 16 to 40 of OCPP.
-const PASSWORD_BYTES: usize = 24;
-
-/// Shortest password that OCPP allows, in bytes (1.6 security whitepaper, profile 1; 2.0.1 part 2, A00).
-const MIN_PASSWORD: usize = 16;
+use crate::domain::{SecurityProfile, StationId};
 
 /// How long the server is given beyond the time that it gives the station.
 const GRACE: Duration = Duration::from_secs(10);
@@ -64,13 +56,9 @@ enum StationCommand {
         id: StationId,
     },
     /// Set the Basic password of a station, read from the first line of standard input
-    Password {
-        /// The station's id
-        id: StationId,
-        /// Make a password and print it
-        #[arg(long)]
-        generate: bool,
-    },
+    Password(password::PasswordArgs),
+    /// Certificates with which a station comes in: list, sign, renew, remove
+    Certificates(certificates::CertificatesArgs),
     /// Ask a station to begin a charge
     Start(remote::StartArgs),
     /// Ask a station to end a charge
@@ -175,6 +163,12 @@ struct SetArgs {
     shows_cost: Option<bool>,
     #[command(flatten)]
     handling: handling::HandlingArgs,
+    /// The weakest security profile with which it may come in: 0 (its name alone), 1 (password), 2 (password over TLS), 3 (certificate); empty for 1 if it has a password, else 0
+    #[arg(long, value_name = "PROFILE")]
+    least_profile: Option<String>,
+    /// Once it has come in with a stronger profile, let that be its weakest (or, with `=false`, do not)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    raise_profile: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -210,9 +204,8 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Set(args) => set(&client, args, output).await,
         StationCommand::Unknown => unknown::list(&client, output).await,
         StationCommand::Adopt { id } => unknown::adopt(&client, &id, output).await,
-        StationCommand::Password { id, generate } => {
-            set_password(&client, &id, generate, output).await
-        }
+        StationCommand::Password(args) => password::run(&client, args, output).await,
+        StationCommand::Certificates(args) => certificates::run(&client, args, output).await,
         StationCommand::Start(args) => remote::start(&client, args, output).await,
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
@@ -234,11 +227,28 @@ async fn set(client: &Client, args: SetArgs, output: Output) -> anyhow::Result<(
         settings: args.settings.map_or(Change::Keep, Change::Set),
         wanted_protocol: text_change(args.protocol),
         shows_cost: args.shows_cost.map_or(Change::Keep, Change::Set),
+        least_security_profile: profile_change(args.least_profile)?,
+        raises_security: args.raise_profile.map_or(Change::Keep, Change::Set),
         ..StationChange::default()
     };
     let change = args.handling.over(change);
     let station: StationView = client.put(&["stations", args.id.as_str()], &change).await?;
     output.show(&station, details)
+}
+
+fn profile_change(option: Option<String>) -> Result<Change<SecurityProfile>, Failure> {
+    let next = "choose from 0 to 3; plugpoint station set --help says what they are";
+    Ok(match text_change(option) {
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
+        Change::Set(text) => {
+            let number: u8 = text
+                .parse()
+                .map_err(|_| Failure::usage(format!("{text:?} is no security profile"), next))?;
+            let profile = SecurityProfile::try_from(number);
+            Change::Set(profile.map_err(|error| Failure::usage(error.to_string(), next))?)
+        }
+    })
 }
 
 /// What an option says of a field: nothing, that it is to be empty, or its value.
@@ -248,46 +258,6 @@ pub(super) fn text_change(option: Option<String>) -> Change<String> {
         Some(text) if text.is_empty() => Change::Clear,
         Some(text) => Change::Set(text),
     }
-}
-
-async fn set_password(
-    client: &Client,
-    id: &StationId,
-    generate: bool,
-    output: Output,
-) -> anyhow::Result<()> {
-    let password = if generate { make_password()? } else { read_password(output)? };
-    if password.len() < MIN_PASSWORD {
-        output.progress("note: OCPP asks for at least 16 characters; some stations refuse less");
-    }
-    let body = serde_json::to_vec(&PasswordChange { password: password.clone() })?;
-    let path = ["stations", id.as_str(), "password"];
-    client.send(Method::PUT, &path, body.into(), super::client::TIMEOUT).await?;
-    if generate {
-        return output.show(&PasswordChange { password }, |made| made.password.clone());
-    }
-    output.progress("the password is set; it counts from the station's next connection");
-    Ok(())
-}
-
-fn make_password() -> anyhow::Result<String> {
-    let mut bytes = [0; PASSWORD_BYTES];
-    getrandom::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-fn read_password(output: Output) -> anyhow::Result<String> {
-    if std::io::stdin().is_terminal() {
-        output.progress("password, then Enter:");
-    }
-    let mut line = String::new();
-    std::io::stdin().lock().take(1024).read_line(&mut line)?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        let next = "pipe it in, as in `printf %s PASSWORD | plugpoint station password ID`, or use --generate";
-        return Err(Failure::usage("no password on standard input", next).into());
-    }
-    Ok(password.to_owned())
 }
 
 async fn call(client: &Client, args: CallArgs, output: Output) -> anyhow::Result<()> {
@@ -364,6 +334,10 @@ fn details(station: &StationView) -> String {
     row("shows cost", if station.shows_cost { "yes" } else { "no" }.to_owned());
     row("settings", Value::Object(station.settings.clone()).to_string());
     row("password", if station.has_password { "set" } else { "not set" }.to_owned());
+    row("security profile", or_nothing(station.security_profile));
+    let least = station.least_security_profile.map(|least| least.to_string());
+    let rises = if station.raises_security { ", rises with what it shows" } else { "" };
+    row("least profile", format!("{}{rises}", or_nothing(least)));
     row("last seen", or_nothing(station.last_seen));
     for state in &station.connectors {
         let error = state.error.as_ref().map(|error| format!(", {error}")).unwrap_or_default();

@@ -128,6 +128,21 @@ pub enum FactBody {
         session: Option<SessionId>,
         readings: Vec<MeterReading>,
     },
+    /// What became of a certificate of the station, or of its wish for one.
+    CertificateChanged {
+        change: CertificateChange,
+        /// Of the certificate, in hexadecimal; `None` while there is none.
+        serial: Option<String>,
+        /// How long it is good.
+        until: Option<Millis>,
+        /// Why there is none, or none any more.
+        why: Option<String>,
+    },
+    /// Something that touches the station's security, in its own words.
+    SecurityEvent {
+        event: String,
+        info: Option<String>,
+    },
     /// An action that the core keeps without a view of its own.
     Other {
         action: String,
@@ -185,6 +200,8 @@ pub enum FactKind {
     SessionUnpriced,
     OrphanStop,
     MeterValues,
+    CertificateChanged,
+    SecurityEvent,
     Other,
     AnswerRefused,
     MessageRefused,
@@ -210,6 +227,23 @@ pub enum CommandOutcome {
     Expired,
     /// The server went away between the call and its answer.
     Restarted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateChange {
+    /// The station asked for one, and will get it.
+    Asked,
+    /// The station asked for one, and will not get it.
+    Refused,
+    /// It is signed, and on its way to the station or to whoever asked for it.
+    Signed,
+    /// The station took it.
+    Installed,
+    /// The station did not take it.
+    Rejected,
+    /// It does not let the station in any more.
+    Removed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,6 +298,8 @@ impl FactBody {
             Self::SessionUnpriced { .. } => FactKind::SessionUnpriced,
             Self::OrphanStop { .. } => FactKind::OrphanStop,
             Self::MeterValues { .. } => FactKind::MeterValues,
+            Self::CertificateChanged { .. } => FactKind::CertificateChanged,
+            Self::SecurityEvent { .. } => FactKind::SecurityEvent,
             Self::Other { .. } => FactKind::Other,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
             Self::MessageRefused { .. } => FactKind::MessageRefused,
@@ -273,8 +309,8 @@ impl FactBody {
         }
     }
 
-    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots and
-    /// configuration are synced; what the next message repeats anyway is soft.
+    /// The one table of durability (see docs/ARCHITECTURE.md): money, authorisation, transactions, boots, security
+    /// and configuration are synced; what the next message repeats anyway is soft.
     pub const fn durability(&self) -> Durability {
         match self {
             Self::Booted(_)
@@ -286,6 +322,8 @@ impl FactBody {
             | Self::SessionPriced { .. }
             | Self::SessionUnpriced { .. }
             | Self::OrphanStop { .. }
+            | Self::CertificateChanged { .. }
+            | Self::SecurityEvent { .. }
             | Self::PluginChanged { .. }
             | Self::PluginsOrdered { .. } => Durability::Synced,
             Self::Connected { .. }

@@ -3,6 +3,7 @@
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
 mod address;
+mod certificate;
 mod decision;
 mod fact;
 mod hex;
@@ -18,10 +19,11 @@ mod token;
 mod units;
 
 pub use address::{Addresses, BadPath, StationPath};
+pub use certificate::{CertificateRequest, StationCertificate};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
-    CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact, MeterReading, PluginChange,
-    Sample, Stamp,
+    CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,
+    MeterReading, PluginChange, Sample, Stamp,
 };
 pub use hex::hex;
 pub use ids::{
@@ -38,7 +40,10 @@ pub use post::{
     NewMessage, QueuedCommand,
 };
 pub use session::{Ending, Mark, Phase, Sequence, Session};
-pub use station::{Acceptance, BootInfo, ConnectorState, Pings, StationRecord, Validation};
+pub use station::{
+    Acceptance, BootInfo, ConnectorState, NoSuchProfile, Pings, SecurityProfile, StationRecord,
+    Validation,
+};
 pub use tariff::{
     Activity, Bill, Currency, Interval, InvalidCurrency, Line, Micros, Offer, OfferAsk, Pinned,
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,

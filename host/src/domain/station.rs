@@ -29,10 +29,81 @@ pub struct StationRecord {
     pub shows_cost: bool,
     /// PHC string of the Basic password (argon2id). Never leaves the server.
     pub password_hash: Option<String>,
+    /// Of the password that it was told to take, as long as nobody knows whether it did. Both are good.
+    pub next_password_hash: Option<String>,
+    /// The weakest way in which it may come in; `None`: its password if it has one, else its name.
+    pub security_profile: Option<SecurityProfile>,
+    /// Once it has come in by a stronger way, weaker ones are closed to it.
+    pub raises_security: bool,
     /// The newest BootNotification.
     pub boot: Option<BootInfo>,
     /// When the station was first heard of.
     pub first_seen: Option<Millis>,
+}
+
+impl StationRecord {
+    /// The weakest way in which it may come in.
+    pub fn least_profile(&self) -> SecurityProfile {
+        match (self.security_profile, &self.password_hash) {
+            (Some(profile), _) => profile,
+            (None, Some(_)) => SecurityProfile::Password,
+            (None, None) => SecurityProfile::Name,
+        }
+    }
+}
+
+/// How a connection is kept from others, in OCPP's counting (1.6 security whitepaper §3, 2.0.1 part 2, A00). Later ones
+/// are stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum SecurityProfile {
+    /// It knows the station's name. OCPP does not count this one.
+    Name = 0,
+    /// It knows the station's password.
+    Password = 1,
+    /// It knows the password and says it over TLS.
+    TlsWithPassword = 2,
+    /// TLS, and it holds the key of the station's certificate.
+    TlsWithCertificate = 3,
+}
+
+impl From<SecurityProfile> for u8 {
+    fn from(profile: SecurityProfile) -> Self {
+        profile as Self
+    }
+}
+
+/// OCPP counts from 1 to 3; 0 stands for no security at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is no security profile: there are 0 (the name alone), 1 (password), 2 (password over TLS) and 3 (certificate)"
+)]
+pub struct NoSuchProfile(u8);
+
+impl TryFrom<u8> for SecurityProfile {
+    type Error = NoSuchProfile;
+
+    fn try_from(number: u8) -> Result<Self, NoSuchProfile> {
+        match number {
+            0 => Ok(Self::Name),
+            1 => Ok(Self::Password),
+            2 => Ok(Self::TlsWithPassword),
+            3 => Ok(Self::TlsWithCertificate),
+            other => Err(NoSuchProfile(other)),
+        }
+    }
+}
+
+impl std::fmt::Display for SecurityProfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let meaning = match self {
+            Self::Name => "the name alone",
+            Self::Password => "password",
+            Self::TlsWithPassword => "password over TLS",
+            Self::TlsWithCertificate => "certificate",
+        };
+        write!(f, "{} ({meaning})", u8::from(*self))
+    }
 }
 
 /// What becomes of a station's message that is not what its version of OCPP says.

@@ -8,6 +8,7 @@ pub mod frame;
 mod meter;
 mod reading;
 mod request;
+mod security;
 mod time;
 pub mod v16;
 pub mod v2;
@@ -19,8 +20,8 @@ use serde_json::value::RawValue;
 pub use catalogue::{Action, Catalogue, Direction, Finding};
 pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
-    Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, Shown, Start, Status,
-    Stop, TransactionEvent,
+    Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, SecurityEvent, Shown,
+    SignCertificate, Start, Status, Stop, TransactionEvent,
 };
 pub use time::StationTime;
 
@@ -89,7 +90,7 @@ impl Dialect {
                 "this action is for the central system to send, not for a station",
             ));
         }
-        if action.response.is_none() {
+        if action.is_unconfirmed() {
             let why = "this action comes as a SEND, which nobody answers";
             return Err(Fault::new(ErrorCode::NotSupported, why));
         }
@@ -109,7 +110,7 @@ impl Dialect {
         validation: Validation,
     ) -> Result<Call, Fault> {
         let action = self.known(action)?;
-        if action.response.is_some() {
+        if !action.is_unconfirmed() {
             let why = "this action comes as a CALL, which is answered";
             return Err(Fault::new(ErrorCode::NotSupported, why));
         }

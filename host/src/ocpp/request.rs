@@ -38,6 +38,9 @@ pub enum Request {
     },
     Stop(Stop),
     Event(TransactionEvent),
+    /// It wants a certificate.
+    Sign(SignCertificate),
+    Security(SecurityEvent),
     /// Kept, and answered with the catalogue's reply.
     Other,
 }
@@ -101,6 +104,24 @@ pub struct TransactionEvent {
 }
 
 #[derive(Debug)]
+pub struct SignCertificate {
+    /// PKCS#10 in PEM, as it came.
+    pub request: String,
+    /// By which the station knows the request again.
+    pub number: Option<i64>,
+    /// And not for contracts of cars (ISO 15118), which 2.x can ask for too.
+    pub is_for_station: bool,
+}
+
+/// Something that touches the station's security, in its own words.
+#[derive(Debug)]
+pub struct SecurityEvent {
+    pub kind: String,
+    pub info: Option<String>,
+    pub at: Option<StationTime>,
+}
+
+#[derive(Debug)]
 pub struct Stop {
     /// The transaction as the station names it.
     pub transaction: String,
@@ -136,6 +157,10 @@ pub enum Answer {
         phase: Phase,
         verdict: Option<Verdict>,
         cost: Option<Cost>,
+    },
+    /// Whether what it wants is signed. The certificate comes in a call of ours.
+    Signing {
+        accepted: bool,
     },
     /// The catalogue's reply to an action without a view of its own.
     Stock(&'static str),

@@ -21,6 +21,7 @@ use super::catalogue::V16;
 use super::frame::{CALLS, empty_object};
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
+use super::security;
 use super::{
     Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, MeterAt, OwnCall, Request, Shown,
     Start, StationTime, Status, Stop,
@@ -97,6 +98,8 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
                 readings: stop.transaction_data.0,
             })
         }
+        "SignCertificate" => security::sign(payload, VERSION)?,
+        "SecurityEventNotification" => security::event(payload, VERSION)?,
         _ => Request::Other,
     })
 }
@@ -123,6 +126,7 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
         }),
         // OCPP 1.6 has no numbered events, so none was decoded.
         Answer::Event { .. } => Ok(empty_object()),
+        Answer::Signing { accepted } => security::status(*accepted),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
     }
 }

@@ -36,7 +36,7 @@ impl Plugin {
         deadline: Instant,
     ) -> Result<Effects, CallError> {
         let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
-        let Instance { store, inbox: Some(guest), .. } = &mut lease.instance else {
+        let Instance { store, inbox: Some(guest), .. } = &mut *lease.instance else {
             return Ok(Effects::default());
         };
         begin(store, Call::new(self.blueprint.limits.background_cpu, None));

@@ -171,7 +171,7 @@ const KEPT_WARM: usize = 1;
 
 /// An instance that waits for a call, and since when.
 struct Idle {
-    instance: Instance,
+    instance: Box<Instance>,
     since: Instant,
 }
 
@@ -205,15 +205,16 @@ impl Pool {
         let idle = self.idle().pop();
         let instance = match idle {
             Some(Idle { instance, .. }) => instance,
-            None => timeout_at(deadline, blueprint.configured())
-                .await
-                .unwrap_or(Err(CallError::Deadline))?,
+            None => {
+                let made = timeout_at(deadline, blueprint.configured()).await;
+                Box::new(made.unwrap_or(Err(CallError::Deadline))?)
+            }
         };
         Ok(Lease { instance, pool: self, blueprint, _permit: permit })
     }
 
     /// Puts an instance in that may serve.
-    pub(super) fn stock(&self, instance: Instance) {
+    pub(super) fn stock(&self, instance: Box<Instance>) {
         self.idle().push(Idle { instance, since: Instant::now() });
     }
 
@@ -241,7 +242,8 @@ impl Pool {
 
 /// An instance at work. Dropping it discards the instance.
 pub(super) struct Lease<'p> {
-    pub(super) instance: Instance,
+    /// Boxed: it is handed to and fro with every call.
+    pub(super) instance: Box<Instance>,
     pool: &'p Pool,
     blueprint: &'p Blueprint,
     _permit: SemaphorePermit<'p>,

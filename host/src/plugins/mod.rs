@@ -46,7 +46,7 @@ pub use manifest::{
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
-pub use plugin::{Plugin, PluginStatus};
+pub use plugin::{Plugin, PluginStatus, Timed};
 pub use wishes::{InboxError, InboxSettings, Subscription, TimerSettings};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One version of a plugin in service: its pool, its breaker, its figures, and its hooks as Rust functions.
 
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -46,6 +47,13 @@ struct Figures {
     last_failure: Mutex<Option<String>>,
 }
 
+/// How a call went, and how long it took, waiting included.
+#[derive(Debug)]
+pub struct Timed<T> {
+    pub result: Result<T, CallError>,
+    pub micros: u64,
+}
+
 /// A plugin as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PluginStatus {
@@ -82,7 +90,7 @@ impl Plugin {
         first: Instance,
     ) -> Self {
         let pool = Pool::new(blueprint.limits.instances.get());
-        pool.stock(first);
+        pool.stock(Box::new(first));
         Self {
             version,
             inspection,
@@ -125,22 +133,23 @@ impl Plugin {
         &self,
         ask: &AuthorizeAsk,
         deadline: Instant,
-    ) -> Result<(Verdict, Effects), CallError> {
-        self.booked(self.ask_authorizer(ask, deadline)).await
+    ) -> Timed<(Verdict, Effects)> {
+        self.booked(pin!(self.ask_authorizer(ask, deadline))).await
     }
 
-    /// Makes a call unless the breaker forbids it, and books how it went.
+    /// Makes a call unless the breaker forbids it, and books how it went. The call stays where it is: to hand its
+    /// future on from one to the next would copy it each time.
     pub(super) async fn booked<T>(
         &self,
-        call: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, CallError> {
+        call: Pin<&mut impl Future<Output = Result<T, CallError>>>,
+    ) -> Timed<T> {
         let began = Instant::now();
         let result = match self.admit(began) {
             Admission::Ask => call.await,
             Admission::DoNotAsk => Err(CallError::BreakerOpen),
         };
-        self.note(began, result.as_ref().err());
-        result
+        let micros = self.note(began, result.as_ref().err());
+        Timed { result, micros }
     }
 
     async fn ask_authorizer(
@@ -149,23 +158,25 @@ impl Plugin {
         deadline: Instant,
     ) -> Result<(Verdict, Effects), CallError> {
         let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
-        let Instance { store, authorizer: Some(guest), .. } = &mut lease.instance else {
+        let Instance { store, authorizer: Some(guest), .. } = &mut *lease.instance else {
             return Ok((Verdict::Pass, Effects::default()));
         };
         begin(store, Call::new(self.blueprint.limits.call_cpu, Some(ask.token.clone())));
         let tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
         let session = ask.session.map(|session| session.to_string());
-        let call = guest.call_authorize(
-            &mut *store,
-            lend(ask, &tags, session.as_deref()),
-            ask.purpose.as_str(),
-            Token {
-                value: ask.token.reveal(),
-                kind: ask.token_kind.as_deref().unwrap_or(RFID),
-                more: &[],
-            },
-        );
-        let outcome = timeout_at(deadline, call).await;
+        let outcome = {
+            let call = pin!(guest.call_authorize(
+                &mut *store,
+                lend(ask, &tags, session.as_deref()),
+                ask.purpose.as_str(),
+                Token {
+                    value: ask.token.reveal(),
+                    kind: ask.token_kind.as_deref().unwrap_or(RFID),
+                    more: &[],
+                },
+            ));
+            timeout_at(deadline, call).await
+        };
         let (verdict, effects) = lease.settle(outcome)?;
         Ok((take(verdict, &ask.token), effects))
     }
@@ -177,9 +188,9 @@ impl Plugin {
         self.breaker().admit(now.into_std())
     }
 
-    /// Books a call and moves the breaker.
-    fn note(&self, began: Instant, failure: Option<&CallError>) {
-        self.book(began, failure);
+    /// Books a call and moves the breaker. Returns how many microseconds the call took.
+    fn note(&self, began: Instant, failure: Option<&CallError>) -> u64 {
+        let took = self.book(began, failure);
         match failure {
             Some(error) if error.is_breakage() => {
                 let mut breaker = self.breaker();
@@ -204,14 +215,15 @@ impl Plugin {
             }
             None | Some(_) => {}
         }
+        took
     }
 
-    /// Books a call: figures and, when it broke, a line in the log.
-    pub(super) fn book(&self, began: Instant, failure: Option<&CallError>) {
+    /// Books a call: figures and, when it broke, a line in the log. Returns how many microseconds it took.
+    pub(super) fn book(&self, began: Instant, failure: Option<&CallError>) -> u64 {
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.figures.calls.fetch_add(1, Ordering::Relaxed);
         self.figures.micros.fetch_add(took, Ordering::Relaxed);
-        let Some(error) = failure else { return };
+        let Some(error) = failure else { return took };
         self.figures.failures[error.index()].fetch_add(1, Ordering::Relaxed);
         let mut last = self.figures.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(error.to_string());
@@ -225,6 +237,7 @@ impl Plugin {
                 warn!(%plugin, version = self.version.version, "the plugin {error}");
             }
         }
+        took
     }
 
     /// Keeps a line of the host's about this plugin, for whoever looks at its journal.

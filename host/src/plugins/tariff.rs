@@ -1,5 +1,7 @@
 //! The hook `tariff` as Rust functions: terms and prices, with what a plugin says held to size and sense.
 
+use std::pin::pin;
+
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,12 +24,12 @@ impl Plugin {
         ask: &OfferAsk,
         deadline: Instant,
     ) -> Result<(Option<Terms>, Effects), CallError> {
-        self.booked(self.ask_for_terms(ask, deadline)).await
+        self.booked(pin!(self.ask_for_terms(ask, deadline))).await.result
     }
 
     /// Computes a bill on terms that were pinned. A calculation: it has no effects.
     pub async fn price(&self, ask: &PriceAsk, deadline: Instant) -> Result<Bill, CallError> {
-        self.booked(self.ask_for_a_price(ask, deadline)).await
+        self.booked(pin!(self.ask_for_a_price(ask, deadline))).await.result
     }
 
     async fn ask_for_terms(
@@ -36,7 +38,7 @@ impl Plugin {
         deadline: Instant,
     ) -> Result<(Option<Terms>, Effects), CallError> {
         let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
-        let Instance { store, tariff: Some(guest), .. } = &mut lease.instance else {
+        let Instance { store, tariff: Some(guest), .. } = &mut *lease.instance else {
             return Ok((None, Effects::default()));
         };
         let about = &*ask.about;
@@ -52,7 +54,7 @@ impl Plugin {
 
     async fn ask_for_a_price(&self, ask: &PriceAsk, deadline: Instant) -> Result<Bill, CallError> {
         let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
-        let Instance { store, tariff: Some(guest), .. } = &mut lease.instance else {
+        let Instance { store, tariff: Some(guest), .. } = &mut *lease.instance else {
             return Err(CallError::Told("it has no tariff any more".to_owned()));
         };
         begin(store, Call::new(self.blueprint.limits.call_cpu, None));

@@ -24,7 +24,7 @@ async fn load(host: &Host, wasm: Vec<u8>) -> Arc<Plugin> {
 }
 
 async fn ask_about(plugin: &Plugin, token: &str) -> Result<Verdict, CallError> {
-    let answer = plugin.authorize(&ask(token), Instant::now() + AMPLE).await;
+    let answer = plugin.authorize(&ask(token), Instant::now() + AMPLE).await.result;
     answer.map(|(verdict, _)| verdict)
 }
 
@@ -89,7 +89,8 @@ async fn a_guest_that_spins_leaves_the_runtimes_timers_alone() {
     let (host, _dir) = host(|config| config.limits.call_cpu = AMPLE);
     let plugin = load(&host, authorizer(SPINS)).await;
     let began = Instant::now();
-    let error = plugin.authorize(&ask("x"), began + Duration::from_millis(30)).await.unwrap_err();
+    let error =
+        plugin.authorize(&ask("x"), began + Duration::from_millis(30)).await.result.unwrap_err();
     assert_eq!(error, CallError::Deadline);
     assert!(began.elapsed() < AMPLE / 2, "took {:?}", began.elapsed());
 }
@@ -127,7 +128,7 @@ async fn calls_wait_for_an_instance_until_their_deadline_and_no_longer() {
         tokio::task::yield_now().await;
     }
     let soon = Instant::now() + Duration::from_millis(20);
-    assert_eq!(plugin.authorize(&ask("x"), soon).await.unwrap_err(), CallError::Saturated);
+    assert_eq!(plugin.authorize(&ask("x"), soon).await.result.unwrap_err(), CallError::Saturated);
     busy.abort();
     assert_eq!(calls_and_number(&plugin).await.0, 1);
 }
@@ -285,13 +286,13 @@ async fn what_a_call_did_to_its_state_comes_with_the_answer_or_not_at_all() {
     let manifest = "name = \"guest\"\nversion = \"1\"\nimports = [\"state\"]";
     let plugin = load(&host, with_manifest(&writes_state(), manifest)).await;
     let deadline = Instant::now() + AMPLE;
-    let (_, effects) = plugin.authorize(&ask("ok"), deadline).await.unwrap();
+    let (_, effects) = plugin.authorize(&ask("ok"), deadline).await.result.unwrap();
     assert_eq!((effects.reads.len(), effects.writes.len()), (1, 1));
     assert_eq!((effects.reads[0].key.as_str(), effects.reads[0].revision), ("blocked", 0));
     assert_eq!(effects.writes[0].value.as_deref(), Some(&b"b"[..]));
-    let (_, again) = plugin.authorize(&ask("ok"), deadline).await.unwrap();
+    let (_, again) = plugin.authorize(&ask("ok"), deadline).await.result.unwrap();
     assert_eq!(again, effects, "nothing is left over from the call before");
-    assert!(plugin.authorize(&ask("trap"), deadline).await.is_err());
+    assert!(plugin.authorize(&ask("trap"), deadline).await.result.is_err());
 }
 
 #[tokio::test]

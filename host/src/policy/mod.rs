@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::domain::{AuthorizeAsk, Decision, Effects, Opinion, Permit, Refusal, Verdict};
-use crate::plugins::{CallError, Host, OnFailure, Plugin};
+use crate::plugins::{CallError, Host, OnFailure, Plugin, Timed};
 
 use combine::combine;
 
@@ -51,8 +51,8 @@ impl Policies {
         let mut opinions = Vec::with_capacity(authorizers.len());
         let mut effects = Effects::default();
         for plugin in authorizers.iter().filter(|plugin| plugin.manifest().filters.admit(ask)) {
-            let began = Instant::now();
-            let (verdict, failure) = match plugin.authorize(ask, deadline).await {
+            let Timed { result, micros } = plugin.authorize(ask, deadline).await;
+            let (verdict, failure) = match result {
                 Ok((verdict, more)) => {
                     effects.extend(more);
                     (verdict, None)
@@ -65,7 +65,7 @@ impl Policies {
                 version: plugin.version().version.clone(),
                 verdict,
                 failure,
-                took_micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                took_micros: micros,
             });
             if refused {
                 break;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bay::Doing;
 use super::charger::{Boot, Charger, OpenCall, Output};
-use super::message::{Body, ChargeNo, Ending, Reply};
+use super::message::{Body, ChargeNo, Ending, Limit, Reply};
 use super::{Event, v16};
 use crate::domain::{IdToken, Millis};
 
@@ -33,7 +33,7 @@ impl Charger {
                 self.card_answered(now, connector, card, status, out);
             }
             (
-                Reply::Started { transaction, accepted },
+                Reply::Started { transaction, accepted, limit },
                 Body::Start { connector, charge, card, meter_wh, at, .. },
             ) => {
                 if let Some(transaction) = transaction {
@@ -48,15 +48,23 @@ impl Charger {
                     accepted,
                     replayed,
                 }));
-                // No leave to charge, no power.
-                if !accepted && let Some(n) = self.bay_of(charge) {
-                    self.stop(now, n, Ending::Refused);
-                }
+                self.obey_verdict(now, charge, accepted, limit);
             }
             (Reply::Stream { accepted }, _) => self.stream_answered(now, accepted),
             (Reply::Noted { cost }, body) => self.noted(body, cost, replayed, out),
             // A reply is read for its message: there are no other pairs.
             (Reply::Card { .. } | Reply::Started { .. }, _) => {}
+        }
+    }
+
+    /// No leave to charge, no power; and no more than there is leave for.
+    fn obey_verdict(&mut self, now: Millis, charge: ChargeNo, accepted: bool, limit: Limit) {
+        let (power_w, speed) = (self.profile.power_w, self.profile.pace.speed);
+        let Some(n) = self.bay_of(charge) else { return };
+        if !accepted {
+            self.stop(now, n, Ending::Refused);
+        } else if let Some(charge) = self.bays[n].charge_mut() {
+            charge.keep_within(limit, power_w, speed);
         }
     }
 

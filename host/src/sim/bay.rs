@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::message::ChargeNo;
+use super::message::{ChargeNo, Ending, Limit};
 use crate::domain::{IdToken, Millis};
 
 /// What a connector is doing.
@@ -28,6 +28,8 @@ pub(super) struct Charge {
     pub(super) card: IdToken,
     pub(super) began: Millis,
     pub(super) ends: Millis,
+    /// Why it then ends.
+    pub(super) ending: Ending,
     pub(super) meter_start_wh: u64,
     pub(super) next_reading: Millis,
     /// Messages of this charge so far: the next one's number.
@@ -97,7 +99,21 @@ impl Bay {
     }
 }
 
+const MS_PER_HOUR: u128 = 3_600_000;
+
 impl Charge {
+    /// Ends it no later than it may go. What has flowed beyond the limit by then has flowed.
+    pub(super) fn keep_within(&mut self, limit: Limit, power_w: u32, speed: u32) {
+        let flow = (u128::from(power_w) * u128::from(speed)).max(1);
+        let energy = limit.energy_wh.map(|wh| u128::from(wh) * MS_PER_HOUR / flow);
+        let energy = energy.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)));
+        for (after, ending) in [(energy, Ending::EnergyLimit), (limit.time, Ending::TimeLimit)] {
+            if let Some(ends) = after.map(|after| self.began + after).filter(|at| *at < self.ends) {
+                (self.ends, self.ending) = (ends, ending);
+            }
+        }
+    }
+
     pub(super) const fn next_number(&mut self) -> u32 {
         let number = self.messages;
         self.messages += 1;
@@ -106,7 +122,6 @@ impl Charge {
 
     /// What has flowed by `now`, in watt-hours.
     pub(super) fn delivered_wh(&self, now: Millis, power_w: u32, speed: u32) -> u64 {
-        const MS_PER_HOUR: u128 = 3_600_000;
         let elapsed: Duration = now.min(self.ends).since(self.began);
         let watt_ms = u128::from(power_w) * u128::from(speed) * elapsed.as_millis();
         u64::try_from(watt_ms / MS_PER_HOUR).unwrap_or(u64::MAX)

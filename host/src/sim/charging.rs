@@ -14,7 +14,10 @@ impl Charger {
                     self.ask(now, n, card, None);
                 }
             }
-            Doing::Charging(charge) if charge.ends <= now => self.stop(now, n, Ending::Unplugged),
+            Doing::Charging(charge) if charge.ends <= now => {
+                let ending = charge.ending;
+                self.stop(now, n, ending);
+            }
             Doing::Charging(charge) if charge.next_reading <= now => {
                 charge.next_reading = now + self.profile.pace.meter;
                 self.read_meter(now, n, false);
@@ -41,6 +44,7 @@ impl Charger {
             card: card.clone(),
             began: now,
             ends,
+            ending: Ending::Unplugged,
             meter_start_wh: meter_wh,
             next_reading: now + self.profile.pace.meter,
             // The start is the first of them.

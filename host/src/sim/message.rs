@@ -101,6 +101,9 @@ pub(super) enum Ending {
     Unlocked,
     SoftReset,
     HardReset,
+    /// It was allowed to go no further.
+    EnergyLimit,
+    TimeLimit,
 }
 
 /// What else the wire needs to know of a message.
@@ -124,6 +127,13 @@ impl Writing<'_> {
     }
 }
 
+/// How far a charge may go. The default is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) energy_wh: Option<u64>,
+    pub(super) time: Option<Duration>,
+}
+
 /// What the server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
@@ -138,6 +148,7 @@ pub(super) enum Reply {
         /// Where the server names transactions.
         transaction: Option<String>,
         accepted: bool,
+        limit: Limit,
     },
     /// To the offer of a stream.
     Stream {

@@ -22,6 +22,8 @@ struct World {
     online: bool,
     reachable: bool,
     next_transaction: i64,
+    /// How far charges may go.
+    limit: Option<Value>,
     /// What the station said, as `(action, payload)`.
     heard: Vec<(&'static str, Value)>,
     ids: Vec<String>,
@@ -63,6 +65,7 @@ impl World {
             online: false,
             reachable: true,
             next_transaction: 41,
+            limit: None,
             heard: Vec::new(),
             ids: Vec::new(),
             inbox: VecDeque::new(),
@@ -137,9 +140,10 @@ impl World {
                 json!({ "idTagInfo": status, "transactionId": self.next_transaction })
             }
             "OpenPeriodicEventStream" => json!({ "status": "Accepted" }),
-            "TransactionEvent" if payload["eventType"] == "Started" => {
-                json!({ "idTokenInfo": status })
-            }
+            "TransactionEvent" if payload["eventType"] == "Started" => match &self.limit {
+                Some(limit) => json!({ "idTokenInfo": status, "transactionLimit": limit }),
+                None => json!({ "idTokenInfo": status }),
+            },
             "TransactionEvent" if payload["eventType"] == "Ended" => json!({ "totalCost": 4.2 }),
             _ => json!({}),
         }

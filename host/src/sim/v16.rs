@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bay::Condition;
-use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Writing};
+use super::message::{Body, Command, Ending, Limit, Outcome, Reply, Response, Wanted, Writing};
 use super::settings::{Setting, Topic};
 use super::wire::{Wire, count, number, text};
 use crate::domain::IdToken;
@@ -106,6 +106,7 @@ pub(super) const fn reason(why: Ending) -> &'static str {
         Ending::Unlocked => "UnlockCommand",
         Ending::SoftReset => "SoftReset",
         Ending::HardReset => "HardReset",
+        Ending::EnergyLimit | Ending::TimeLimit => "Other",
     }
 }
 
@@ -120,6 +121,7 @@ fn reply(body: &Body, answer: &Value) -> Reply {
         Body::Start { .. } => Reply::Started {
             transaction: Some(number(answer, "/transactionId").unwrap_or(0).to_string()),
             accepted: card() == "Accepted",
+            limit: Limit::default(),
         },
         Body::Heartbeat
         | Body::Status { .. }

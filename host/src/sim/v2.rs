@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bay::Condition;
-use super::message::{Body, Command, Ending, Outcome, Reply, Response, Wanted, Writing};
+use super::message::{Body, Command, Ending, Limit, Outcome, Reply, Response, Wanted, Writing};
 use super::settings::{Setting, Topic};
 use super::stream::Part;
 use super::wire::{Wire, count, number, text};
@@ -184,6 +184,8 @@ const fn ending(why: Ending) -> (&'static str, &'static str) {
         Ending::Unlocked => ("UnlockCommand", "Other"),
         Ending::SoftReset => ("ResetCommand", "Reboot"),
         Ending::HardReset => ("ResetCommand", "ImmediateReset"),
+        Ending::EnergyLimit => ("EnergyLimitReached", "EnergyLimitReached"),
+        Ending::TimeLimit => ("TimeLimitReached", "TimeLimitReached"),
     }
 }
 
@@ -195,7 +197,10 @@ fn reply(body: &Body, answer: &Value) -> Reply {
             interval: Duration::from_secs(count(answer, "/interval").unwrap_or(0).into()),
         },
         Body::Authorize { .. } => Reply::Card { status: card() },
-        Body::Start { .. } => Reply::Started { transaction: None, accepted: card() == "Accepted" },
+        Body::Start { .. } => {
+            let accepted = card() == "Accepted";
+            Reply::Started { transaction: None, accepted, limit: limit(answer) }
+        }
         Body::Meter { .. } | Body::Stop { .. } => {
             Reply::Noted { cost: answer.get("totalCost").map(Value::to_string) }
         }
@@ -203,6 +208,17 @@ fn reply(body: &Body, answer: &Value) -> Reply {
             Reply::Stream { accepted: text(answer, "/status") == Some("Accepted") }
         }
         Body::Heartbeat | Body::Status { .. } | Body::Report { .. } => Reply::Noted { cost: None },
+    }
+}
+
+/// Only OCPP 2.1 has any.
+fn limit(answer: &Value) -> Limit {
+    let energy = answer.pointer("/transactionLimit/maxEnergy").and_then(Value::as_f64);
+    let seconds = count(answer, "/transactionLimit/maxTime");
+    Limit {
+        // Registers count whole watt-hours.
+        energy_wh: energy.map(|wh| wh.max(0.0) as u64),
+        time: seconds.map(|seconds| Duration::from_secs(seconds.into())),
     }
 }
 

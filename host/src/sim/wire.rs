@@ -50,6 +50,9 @@ impl FromStr for Protocol {
     }
 }
 
+/// The action and the payload of a SEND.
+pub(super) type WritePart = fn(&Part) -> (&'static str, Value);
+
 /// One version of OCPP as a station writes and reads it.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -68,7 +71,7 @@ pub(super) struct Wire {
     /// switched off.
     pub(super) name: fn(Millis, ChargeNo) -> Option<String>,
     /// How a part of a periodic event stream is sent, where there are such streams.
-    pub(super) stream: Option<fn(&Part) -> (&'static str, Value)>,
+    pub(super) stream: Option<WritePart>,
     /// The settings that exist, by their names.
     pub(super) settings: &'static [(Topic, &'static str)],
 }

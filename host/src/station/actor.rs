@@ -18,13 +18,12 @@ use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::commands::CommandId;
-use super::credentials::Proof;
 use super::handling::Handling;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
-use crate::domain::{Millis, StationId};
+use crate::domain::{Millis, SecurityProfile, StationId};
 use crate::ocpp::Dialect;
 use crate::policy::Policies;
 use crate::store::Store;
@@ -46,7 +45,7 @@ pub(super) enum Letter {
         socket: Box<Socket>,
         dialect: &'static Dialect,
         peer: SocketAddr,
-        proof: Proof,
+        profile: SecurityProfile,
         handling: Handling,
     },
     Command(Command, Answer),
@@ -185,14 +184,15 @@ impl Actor {
 
     fn letter(&mut self, letter: Letter) {
         match letter {
-            Letter::Link { socket, dialect, peer, proof, handling } => {
+            Letter::Link { socket, dialect, peer, profile, handling } => {
                 if let Some(old) = self.socket.replace(*socket) {
                     old.part(Parting::Replaced);
                 }
-                info!(station = %self.station, %peer, protocol = dialect.subprotocol, "connected");
+                let (station, protocol) = (&self.station, dialect.subprotocol);
+                info!(%station, %peer, protocol, profile = u8::from(profile), "connected");
                 let link = Link { dialect, peer: peer.to_string(), handling };
                 let now = now();
-                self.live.linked(peer, dialect, proof, now.wall);
+                self.live.linked(peer, dialect, profile, now.wall);
                 self.machine.handle(now, Input::Linked(link));
             }
             Letter::Command(command, answer) => {

@@ -12,13 +12,16 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
-use crate::domain::StationId;
+use crate::domain::{SecurityProfile, StationId, hex};
 
 /// Verified passwords that are remembered: one digest of 32 bytes each.
 const MAX_REMEMBERED: usize = 100_000;
 
 /// Longest `Authorization` header that is looked at, in bytes.
 const MAX_HEADER: usize = 1024;
+
+/// Shortest key in hexadecimal, in characters: 16 bytes.
+const MIN_HEX: usize = 32;
 
 /// How a connection proved itself. Later variants are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,18 @@ pub enum Proof {
     Name,
     /// It knows the station's password (security profiles 1 and 2).
     Password,
+    /// It holds the key of a certificate of the station (security profile 3).
+    Certificate,
+}
+
+impl From<SecurityProfile> for Proof {
+    fn from(profile: SecurityProfile) -> Self {
+        match profile {
+            SecurityProfile::Name => Self::Name,
+            SecurityProfile::Password | SecurityProfile::TlsWithPassword => Self::Password,
+            SecurityProfile::TlsWithCertificate => Self::Certificate,
+        }
+    }
 }
 
 /// User and password of an `Authorization: Basic` header (RFC 7617). A password is bytes: some stations send
@@ -42,6 +57,24 @@ pub fn read_basic(header: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let pair = STANDARD.decode(rest.trim_ascii()).ok()?;
     let colon = pair.iter().position(|b| *b == b':')?;
     Some((pair[..colon].to_vec(), pair[colon + 1..].to_vec()))
+}
+
+/// The passwords that a station may mean by what it sent: that itself, and what it stands for if it is hexadecimal or is
+/// no text. Half of the field sends the key of OCPP 1.6 in the spelling in which it was told it, the other half the bytes
+/// that this spells (1.6 security whitepaper, A00.FR.204 to 207).
+pub(super) fn spellings(password: &[u8]) -> Vec<Vec<u8>> {
+    let is_text = password.iter().all(|byte| (b' '..=b'~').contains(byte));
+    let other = if is_text { unhex(password) } else { Some(hex(password).into_bytes()) };
+    std::iter::once(password.to_vec()).chain(other).collect()
+}
+
+/// `None` for what is too short to be a key in hexadecimal, or is none.
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Vec<u8> = text.iter().map(digit).collect::<Option<_>>()?;
+    let is_key = digits.len() >= MIN_HEX && digits.len().is_multiple_of(2);
+    is_key.then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// Checks passwords, a few at a time, and remembers under a key of this process which were right: argon2 takes
@@ -120,6 +153,17 @@ mod tests {
         assert_eq!(read_basic(&header), Some((b"CS1".to_vec(), b"a:\xff".to_vec())));
         assert_eq!(read_basic(b"Bearer abc"), None);
         assert_eq!(read_basic(b"Basic !!!"), None);
+    }
+
+    #[test]
+    fn a_key_is_the_same_key_in_hexadecimal() {
+        let bytes = b"\x01\xfe0123456789abcd".to_vec();
+        let spelt = hex(&bytes).into_bytes();
+        assert_eq!(spellings(&bytes), [bytes.clone(), spelt.clone()]);
+        assert_eq!(spellings(&spelt), [spelt.clone(), bytes.clone()]);
+        assert_eq!(spellings(&spelt.to_ascii_uppercase())[1], bytes);
+        assert_eq!(spellings(b"correct-horse-battery").len(), 1);
+        assert_eq!(spellings(b"abcdef").len(), 1, "too short for a key");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The station listener: HTTP upgrades in, connections for the registry out. Knows no OCPP message.
 //!
-//! Who may come in is decided here and only here. Every refusal names the station and the reason in the log, and
-//! tells the station no more than it needs.
+//! Who may come in is decided by `admission`, which is asked here and only here. Every refusal names the station and the
+//! reason in the log, and tells the station no more than it needs.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -23,13 +23,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::credentials::{Credentials, Proof, read_basic};
-use super::handling::Handling;
+use super::admission::{Admission, Admitted, Knock, Refusal, Way};
+use super::credentials::read_basic;
 use super::registry::{Arrival, Registry, Stranger, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
-use crate::domain::{StationId, StationPath, StationRecord, Validation};
+use super::stream::Stream;
+use crate::domain::{StationId, StationPath};
 use crate::ocpp::{DIALECTS, Dialect};
-use crate::store::{Commit, Expect, Store, StoreError};
+use crate::tls::Handshake;
 
 /// Connections that may be on their way through the door. More wait in the listener's backlog.
 const MAX_KNOCKING: usize = 1024;
@@ -48,81 +49,20 @@ const MAX_LOGGED_PATH: usize = 100;
 
 /// See the module.
 pub struct Door {
-    pub store: Store,
     pub registry: Registry,
-    pub credentials: Credentials,
-    /// Stations that nobody registered may come in, without a password.
-    pub accept_unknown: bool,
+    pub admission: Admission,
     /// Below which stations connect.
     pub path: StationPath,
-    /// For stations whose record does not say how strict to be.
-    pub validation: Validation,
-}
-
-/// What a request asks for, as far as its head tells. Holds a password: never to be printed.
-struct Knock {
-    station: StationId,
-    password: Option<Vec<u8>>,
-    /// The subprotocols that it names.
-    offered: Vec<String>,
-    accept_key: String,
-}
-
-/// What the records say of a station that may come in.
-struct Admitted {
-    proof: Proof,
-    /// `None`: no subprotocol in common.
-    dialect: Option<&'static Dialect>,
-    handling: Handling,
-}
-
-/// Why a request does not come in.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("stations do not connect here")]
-    NoSuchPath,
-    #[error("this is a WebSocket endpoint for charging stations")]
-    NotWebSocket,
-    #[error("the user name must be the station's id, and the header `Basic`")]
-    BadAuthorization,
-    #[error("the station is not known")]
-    Unknown,
-    #[error("the password is wrong or missing")]
-    WrongPassword,
-    #[error("the records cannot be read or written")]
-    Records(#[from] StoreError),
-}
-
-impl Refusal {
-    fn response(&self) -> Response<Full<Bytes>> {
-        let status = match self {
-            Self::NoSuchPath | Self::Unknown => StatusCode::NOT_FOUND,
-            Self::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Self::BadAuthorization | Self::WrongPassword => StatusCode::UNAUTHORIZED,
-            Self::Records(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let mut response = Response::new(Full::from(format!("{self}\n")));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        // Said here and not by hyper, which would say it in the `Connection` of an upgrade, too.
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                let realm = HeaderValue::from_static("Basic realm=\"ocpp\"");
-                headers.insert(WWW_AUTHENTICATE, realm);
-            }
-            StatusCode::UPGRADE_REQUIRED => {
-                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            }
-            _ => {}
-        }
-        response
-    }
 }
 
 impl Door {
-    /// Lets stations in until told to stop.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+    /// Lets stations in until told to stop; over TLS if there is a `handshake` to be made first.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        handshake: Option<Handshake>,
+        stop: CancellationToken,
+    ) {
         let knocking = Arc::new(Semaphore::new(MAX_KNOCKING));
         loop {
             let Ok(turn) = knocking.clone().acquire_owned().await else { return };
@@ -139,20 +79,39 @@ impl Door {
                     continue;
                 }
             };
-            let door = self.clone();
+            let (door, handshake) = (self.clone(), handshake.clone());
             tokio::spawn(async move {
-                door.greet(stream, peer).await;
+                // Answers are small and somebody waits at the station.
+                let _ = stream.set_nodelay(true);
+                match handshake {
+                    Some(handshake) => door.shake(stream, handshake, peer).await,
+                    None => door.greet(Stream::Plain(stream), Way::in_the_clear(peer)).await,
+                }
                 drop(turn);
             });
         }
     }
 
-    async fn greet(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        // Answers are small and somebody waits at the station.
-        let _ = stream.set_nodelay(true);
+    async fn shake(self: Arc<Self>, stream: TcpStream, handshake: Handshake, peer: SocketAddr) {
+        match tokio::time::timeout(HEAD_LIMIT, handshake.accept(stream)).await {
+            Ok(Ok((stream, certificate))) => {
+                let way = Way { peer, is_tls: true, certificate };
+                self.greet(Stream::Tls(Box::new(stream)), way).await;
+            }
+            Ok(Err(refused)) => {
+                let station = refused.claims.as_deref().unwrap_or_default();
+                warn!(station, %peer, reason = %refused, "refused at the door, before TLS was up");
+            }
+            Err(_) => info!(%peer, "did not finish the TLS handshake in time"),
+        }
+    }
+
+    async fn greet(self: Arc<Self>, stream: Stream, way: Way) {
+        let peer = way.peer;
+        let way = Arc::new(way);
         let service = service_fn(move |request| {
-            let door = self.clone();
-            async move { Ok::<_, Infallible>(door.answer(request, peer).await) }
+            let (door, way) = (self.clone(), way.clone());
+            async move { Ok::<_, Infallible>(door.answer(request, &way).await) }
         });
         let served = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -166,15 +125,17 @@ impl Door {
         }
     }
 
-    async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Full<Bytes>> {
-        let path = request.uri().path().to_owned();
+    async fn answer(&self, mut request: Request<Incoming>, way: &Way) -> Response<Full<Bytes>> {
+        let (path, peer) = (request.uri().path().to_owned(), way.peer);
         let station = self.path.station(&path);
         let admitted = match read_knock(station.as_ref(), request.headers()) {
-            Ok(knock) => self.admit(&knock, peer).await.map(|admitted| (knock, admitted)),
+            Ok(knock) => match self.admission.admit(&knock, way).await {
+                Err(Refusal::Unknown) => {
+                    self.registry.note_stranger(stranger(&knock, peer));
+                    Err(Refusal::Unknown)
+                }
+                admitted => admitted.map(|admitted| (knock, admitted)),
+            },
             Err(refusal) => Err(refusal),
         };
         let (knock, admitted) = match admitted {
@@ -183,7 +144,7 @@ impl Door {
                 let station = station.map_or_else(String::new, |id| id.to_string());
                 let path: String = path.chars().take(MAX_LOGGED_PATH).collect();
                 warn!(station, %peer, path, reason = %refusal, "refused at the door");
-                return refusal.response();
+                return turn_away(&refusal);
             }
         };
         let response = switching(&knock, admitted.dialect);
@@ -195,47 +156,6 @@ impl Door {
             }
         });
         response
-    }
-
-    /// How the station proved itself and what to speak with it, if it may come in at all.
-    async fn admit(&self, knock: &Knock, peer: SocketAddr) -> Result<Admitted, Refusal> {
-        let mut record = self.store.read::<StationRecord>(&knock.station)?;
-        if record.is_none() && self.accept_unknown {
-            self.register(&knock.station).await?;
-            // Somebody else may have been quicker, and have set a password.
-            record = self.store.read::<StationRecord>(&knock.station)?;
-        }
-        let Some(record) = record else {
-            self.registry.note_stranger(stranger(knock, peer));
-            return Err(Refusal::Unknown);
-        };
-        let record = record.value;
-        let proof = self.proof(knock, record.password_hash.as_deref()).await?;
-        let dialect = Dialect::choose(&knock.offered, record.wanted_protocol.as_deref());
-        let handling = Handling::of(&record, self.validation);
-        Ok(Admitted { proof, dialect, handling })
-    }
-
-    async fn proof(&self, knock: &Knock, hash: Option<&str>) -> Result<Proof, Refusal> {
-        let Some(hash) = hash else { return Ok(Proof::Name) };
-        let password = knock.password.as_deref().ok_or(Refusal::WrongPassword)?;
-        if self.credentials.verify(&knock.station, password, hash).await {
-            Ok(Proof::Password)
-        } else {
-            Err(Refusal::WrongPassword)
-        }
-    }
-
-    async fn register(&self, station: &StationId) -> Result<(), StoreError> {
-        let record =
-            StationRecord { first_seen: Some(super::actor::now().wall), ..Default::default() };
-        let mut commit = Commit::new();
-        commit.put(station, &record, Expect::Absent).synced();
-        match self.store.commit(commit).await {
-            // Somebody else registered it in the same moment.
-            Ok(_) | Err(crate::store::CommitError::Conflict(_)) => Ok(()),
-            Err(_) => Err(StoreError::Unavailable),
-        }
     }
 }
 
@@ -287,6 +207,33 @@ fn read_knock(station: Option<&StationId>, headers: &HeaderMap) -> Result<Knock,
     Ok(Knock { station, password, offered, accept_key: derive_accept_key(key.as_bytes()) })
 }
 
+/// Tells the station no more than it needs.
+fn turn_away(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = match refusal {
+        Refusal::NoSuchPath | Refusal::Unknown => StatusCode::NOT_FOUND,
+        Refusal::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
+        Refusal::BadAuthorization | Refusal::WrongPassword => StatusCode::UNAUTHORIZED,
+        Refusal::TooWeak { .. } | Refusal::ForeignCertificate { .. } => StatusCode::FORBIDDEN,
+        Refusal::Records(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = Response::new(Full::from(format!("{refusal}\n")));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    // Said here and not by hyper, which would say it in the `Connection` of an upgrade, too.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            let realm = HeaderValue::from_static("Basic realm=\"ocpp\"");
+            headers.insert(WWW_AUTHENTICATE, realm);
+        }
+        StatusCode::UPGRADE_REQUIRED => {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        _ => {}
+    }
+    response
+}
+
 /// Without a common subprotocol the handshake is completed without one and the connection then closed
 /// (OCPP-J 1.6 §3.1.2): the close frame can say why, an HTTP error cannot.
 fn switching(knock: &Knock, dialect: Option<&Dialect>) -> Response<Full<Bytes>> {
@@ -319,8 +266,8 @@ async fn hand_over(
     peer: SocketAddr,
 ) {
     let Knock { station, offered, .. } = knock;
-    let Admitted { proof, dialect, handling } = admitted;
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Admitted { profile, dialect, handling } = admitted;
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
         return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
     };
     let socket = Socket::upgraded(parts.io.into_inner(), parts.read_buf).await;
@@ -331,7 +278,7 @@ async fn hand_over(
         return socket.part(Parting::NoSubprotocol);
     };
     let socket = Box::new(socket);
-    let arrival = Arrival { station: station.clone(), socket, dialect, peer, proof, handling };
+    let arrival = Arrival { station: station.clone(), socket, dialect, peer, profile, handling };
     if let Err((reason, socket)) = registry.arrive(arrival) {
         warn!(%station, %peer, %reason, "turned away");
         socket.part(match reason {

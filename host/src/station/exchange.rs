@@ -3,19 +3,19 @@
 //! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::display;
+use super::question::{Question, question};
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
-    Pseudonym, Purpose, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict,
+    Pseudonym, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict,
     Versioned,
 };
-use crate::ocpp::{
-    Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request, Shown, StationTime,
-};
+use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
@@ -125,7 +125,7 @@ impl Sealed {
 
 /// Why the policies were asked: what becomes of their decision.
 #[derive(Clone)]
-enum Grounds {
+pub(super) enum Grounds {
     Authorize(Named),
     Event(Ground),
     Start { token: Named, id: SessionId, twin_revision: Option<u64> },
@@ -150,7 +150,7 @@ pub(super) struct Exchange {
     ask: Option<Box<AuthorizeAsk>>,
     stage: Stage,
     tries: u32,
-    doubt: Option<&'static str>,
+    doubt: Option<Cow<'static, str>>,
     shows_cost: bool,
     /// Boxed: few stations have any.
     to_show: Option<Box<CostToShow>>,
@@ -211,7 +211,11 @@ impl Exchange {
                 let answer = Answer::Authorize { verdict: Verdict::Pass };
                 return self.commit(self.scribe.other(), answer, None);
             }
-            Request::Boot(_) => Look::Station,
+            Request::Security(event) => {
+                let commit = self.scribe.security_event(event);
+                return self.commit(commit, Answer::Noted, None);
+            }
+            Request::Boot(_) | Request::Sign(_) => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
                 token: start.shown.token.clone(),
@@ -245,6 +249,12 @@ impl Exchange {
                 let commit = self.scribe.boot(boot, station);
                 let Welcome { acceptance, interval } = self.welcome;
                 self.commit(commit, Answer::Boot { acceptance, interval }, None)
+            }
+            (Request::Sign(wanted), Found::Station(station)) => {
+                let (commit, refusal) = self.scribe.sign(wanted, &station.value);
+                let accepted = refusal.is_none();
+                self.doubt = refusal.map(Cow::Owned);
+                self.commit(commit, Answer::Signing { accepted }, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
@@ -308,12 +318,13 @@ impl Exchange {
 
     /// The first word on a number counts. That a second one differs is for the operator to know.
     fn doubtful(&mut self, step: Step) -> Step {
-        self.doubt = Some("an event differs from the one that came under its number before");
+        self.doubt =
+            Some(Cow::Borrowed("an event differs from the one that came under its number before"));
         step
     }
 
     /// What the operator should know of the call, once.
-    pub(super) fn take_doubt(&mut self) -> Option<&'static str> {
+    pub(super) fn take_doubt(&mut self) -> Option<Cow<'static, str>> {
         self.doubt.take()
     }
 
@@ -484,45 +495,4 @@ impl Exchange {
     fn lost_thread(&mut self) -> Step {
         self.fail(ErrorCode::InternalError, "the server lost the thread of this call: try again")
     }
-}
-
-/// The part of an ask that depends on the request.
-struct Question<'r> {
-    purpose: Purpose,
-    shown: &'r Shown,
-    place: Option<Place>,
-    session: Option<SessionId>,
-    at: Option<StationTime>,
-    offline: bool,
-}
-
-/// `None` for what no policy is asked about.
-fn question<'r>(request: &'r Request, grounds: &Grounds) -> Option<Question<'r>> {
-    let purpose = Purpose::Start;
-    Some(match (request, grounds) {
-        (Request::Authorize { shown }, _) => {
-            let purpose = Purpose::Authorize;
-            Question { purpose, shown, place: None, session: None, at: None, offline: false }
-        }
-        (Request::Start(start), Grounds::Start { id, .. }) => Question {
-            purpose,
-            shown: &start.shown,
-            place: Some(start.place),
-            session: Some(*id),
-            at: Some(start.at),
-            offline: false,
-        },
-        (Request::Event(event), Grounds::Event(ground)) => {
-            let known = ground.session.as_ref().map(|session| &session.value);
-            Question {
-                purpose,
-                shown: event.shown.as_ref()?,
-                place: event.place.or(known.map(|session| session.place)),
-                session: Some(known.map_or(ground.fresh, |session| session.id)),
-                at: Some(event.at),
-                offline: event.offline,
-            }
-        }
-        _ => return None,
-    })
 }

@@ -323,7 +323,7 @@ impl Machine {
         let step = event(exchange);
         let doubt = exchange.take_doubt();
         if let Some(doubt) = doubt {
-            self.warn(now, doubt.to_owned());
+            self.warn(now, doubt.into_owned());
         }
         self.carry_out(now, step);
         self.next_exchange(now);

@@ -20,7 +20,7 @@ use super::handling::Handling;
 use super::socket::Socket;
 pub use super::strangers::Stranger;
 use super::strangers::Strangers;
-use crate::domain::{Millis, StationId};
+use crate::domain::{Millis, SecurityProfile, StationId};
 use crate::ocpp::{DIALECTS, Dialect, ErrorCode, Fault};
 
 /// Letters that may wait for one actor. More are refused, which the sender is told.
@@ -94,6 +94,7 @@ pub struct Live {
     pub online: bool,
     pub protocol: Option<&'static str>,
     pub peer: Option<SocketAddr>,
+    pub profile: Option<SecurityProfile>,
     /// Since when it has been connected, or disconnected.
     pub since: Millis,
     /// When it booted over this connection and was told so.
@@ -110,7 +111,7 @@ pub(super) struct LiveCell {
 
 #[derive(Debug, Clone, Copy)]
 struct Presence {
-    link: Option<(SocketAddr, &'static Dialect, Proof)>,
+    link: Option<(SocketAddr, &'static Dialect, SecurityProfile)>,
     since: Millis,
     booted: Option<Millis>,
 }
@@ -130,10 +131,11 @@ impl LiveCell {
         &self,
         peer: SocketAddr,
         dialect: &'static Dialect,
-        proof: Proof,
+        profile: SecurityProfile,
         at: Millis,
     ) {
-        *lock(&self.now) = Presence { link: Some((peer, dialect, proof)), since: at, booted: None };
+        let link = Some((peer, dialect, profile));
+        *lock(&self.now) = Presence { link, since: at, booted: None };
         self.heard(at);
     }
 
@@ -151,6 +153,7 @@ impl LiveCell {
             online: link.is_some(),
             protocol: link.map(|(_, dialect, _)| dialect.subprotocol),
             peer: link.map(|(peer, _, _)| peer),
+            profile: link.map(|(_, _, profile)| profile),
             since,
             booted,
             last_seen: Millis(self.last_seen.load(Ordering::Relaxed)),
@@ -170,7 +173,7 @@ pub(super) struct Arrival {
     pub(super) socket: Box<Socket>,
     pub(super) dialect: &'static Dialect,
     pub(super) peer: SocketAddr,
-    pub(super) proof: Proof,
+    pub(super) profile: SecurityProfile,
     pub(super) handling: Handling,
 }
 
@@ -290,7 +293,7 @@ impl Registry {
 
     /// Gives a connection to the station's actor, which is started if there is none.
     pub(super) fn arrive(&self, arrival: Arrival) -> Result<(), (TurnedAway, Box<Socket>)> {
-        let Arrival { station, socket, dialect, peer, proof, handling } = arrival;
+        let Arrival { station, socket, dialect, peer, profile, handling } = arrival;
         let now = actor::now().wall;
         let mut stations = lock(&self.inner.stations);
         if stations.is_closing {
@@ -307,14 +310,14 @@ impl Registry {
             self.inner.tasks.spawn(Box::new(actor).run());
             Entry { letters, live }
         });
-        let held = lock(&entry.live.now).link.map(|(_, _, proof)| proof);
-        if held.is_some_and(|held| proof < held) {
+        let held = lock(&entry.live.now).link.map(|(_, _, held)| Proof::from(held));
+        if held.is_some_and(|held| Proof::from(profile) < held) {
             return Err((TurnedAway::WeakerProof, socket));
         }
-        let letter = Letter::Link { socket, dialect, peer, proof, handling };
+        let letter = Letter::Link { socket, dialect, peer, profile, handling };
         match entry.letters.try_send(Box::new(letter)) {
             Ok(()) => {
-                entry.live.linked(peer, dialect, proof, now);
+                entry.live.linked(peer, dialect, profile, now);
                 self.inner.arrivals.send_replace(());
                 Ok(())
             }

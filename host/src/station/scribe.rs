@@ -1,13 +1,18 @@
 //! Writes down what a call reports: the facts and records of one commit. Pure; knows no stage, no frame and no engine.
 
 use super::exchange::{Ground, Named};
+use super::signing;
 use super::tariff::Plan;
 use crate::charging::{self, Started, Stopped};
 use crate::domain::{
-    BootInfo, ConnectorState, Decision, Ending, Fact, FactBody, MeterReading, Millis, Phase, Place,
-    Purpose, Session, SessionId, Stamp, StationId, StationRecord, Versioned,
+    BootInfo, CertificateChange, CertificateRequest, ConnectorState, Decision, Ending, Fact,
+    FactBody, MeterReading, Millis, Phase, Place, Purpose, Session, SessionId, Stamp, StationId,
+    StationRecord, Versioned,
 };
-use crate::ocpp::{Action, Boot, Dialect, Start, StationTime, Status, Stop, TransactionEvent};
+use crate::ocpp::{
+    Action, Boot, Dialect, SecurityEvent, SignCertificate, Start, StationTime, Status, Stop,
+    TransactionEvent,
+};
 use crate::store::{
     Commit, Expect, OpenSession, SeenEvent, SeenStart, StationSession, StationTransaction,
     TokenName,
@@ -35,6 +40,43 @@ impl Scribe {
             commit.synced();
         }
         commit
+    }
+
+    pub(super) fn security_event(&self, event: &SecurityEvent) -> Commit {
+        let SecurityEvent { kind, info, at } = event;
+        let body = FactBody::SecurityEvent { event: kind.clone(), info: info.clone() };
+        let mut commit = Commit::new();
+        commit.fact(self.fact(*at, body), Some(self.raw.clone()));
+        commit
+    }
+
+    /// What a station wants signed waits from then on; or why it does not.
+    pub(super) fn sign(
+        &self,
+        wanted: &SignCertificate,
+        record: &StationRecord,
+    ) -> (Commit, Option<String>) {
+        let refusal = signing::check(wanted, &self.station, record).err();
+        let refusal = refusal.map(|why| format!("no certificate: {why}"));
+        let mut commit = Commit::new();
+        let change = match &refusal {
+            Some(_) => CertificateChange::Refused,
+            None => CertificateChange::Asked,
+        };
+        let why = refusal.clone();
+        let body = FactBody::CertificateChanged { change, serial: None, until: None, why };
+        commit.fact(self.fact(None, body), Some(self.raw.clone()));
+        if refusal.is_none() {
+            let request = CertificateRequest {
+                request: wanted.request.clone(),
+                number: wanted.number,
+                asked: self.received,
+                serial: None,
+                tries: 0,
+            };
+            commit.certificate_request(&self.station, &request);
+        }
+        (commit, refusal)
     }
 
     pub(super) fn boot(&self, boot: &Boot, station: Versioned<StationRecord>) -> Commit {

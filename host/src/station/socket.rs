@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -16,6 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
 pub(super) use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::stream::Stream;
 
 /// Largest message of a station, in bytes. A NotifyReport of a large station comes in parts of 64 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -88,14 +89,14 @@ impl Parting {
 
 /// See the module.
 pub(super) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Stream>,
     unsent: VecDeque<Message>,
     overflowed: bool,
 }
 
 impl Socket {
     /// A connection whose HTTP upgrade is done; `read_already` is what the HTTP side read past it.
-    pub(super) async fn upgraded(stream: TcpStream, read_already: Bytes) -> Self {
+    pub(super) async fn upgraded(stream: Stream, read_already: Bytes) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -193,11 +194,11 @@ impl Socket {
                 }
                 self.stream.send(Message::Close(Some(parting.frame()))).await?;
                 // Closing a socket with unread data resets it, and the reset can overtake the close frame.
-                let tcp = self.stream.get_mut();
-                tcp.shutdown().await?;
+                let stream = self.stream.get_mut();
+                stream.shutdown().await?;
                 let mut sink = [0; READ_BUFFER];
                 for _ in 0..MAX_DISCARDED / READ_BUFFER {
-                    if tcp.read(&mut sink).await? == 0 {
+                    if stream.read(&mut sink).await? == 0 {
                         break;
                     }
                 }

@@ -2,7 +2,8 @@
 //! Encoded by whoever makes it, so that the one thread that writes has little to do. Knows no engine.
 
 use crate::domain::{
-    Durability, Effects, Fact, Message, Millis, NewCommand, NewMessage, PluginName, Seq,
+    CertificateRequest, Durability, Effects, Fact, Message, Millis, NewCommand, NewMessage,
+    PluginName, Seq, StationId,
 };
 
 use super::committer::Post;
@@ -222,6 +223,17 @@ impl Commit {
     ) -> &mut Self {
         self.put_uncounted(&(to.clone(), at, id), message);
         self.brings.messages += 1;
+        self.synced()
+    }
+
+    /// Keeps what a station wants signed. What it asked for before is out of date.
+    pub fn certificate_request(
+        &mut self,
+        station: &StationId,
+        request: &CertificateRequest,
+    ) -> &mut Self {
+        self.put_uncounted(station, request);
+        self.brings.requests += 1;
         self.synced()
     }
 

@@ -50,12 +50,15 @@ pub struct Post {
     pub commands: u64,
     /// Messages to plugins.
     pub messages: u64,
+    /// Stations' wishes for certificates.
+    pub requests: u64,
 }
 
 impl Post {
     fn add(&mut self, more: Self) {
         self.commands += more.commands;
         self.messages += more.messages;
+        self.requests += more.requests;
     }
 }
 

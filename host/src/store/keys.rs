@@ -27,6 +27,10 @@ pub enum Table {
     /// Keys that never leave the store.
     Secret = b'!',
     Token = b'A',
+    /// Certificates of stations that let them in.
+    Certificate = b'K',
+    /// What stations asked to have signed.
+    CertificateRequest = b'k',
     Connector = b'C',
     Plugin = b'G',
     PluginState = b'g',

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ConnectorState, IdToken, Message, Millis, MilliwattHours, OrderedHook, Place, PluginName,
-    PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId, StationId, StationRecord,
-    TokenRecord, Versioned,
+    CertificateRequest, ConnectorState, IdToken, Message, Millis, MilliwattHours, OrderedHook,
+    Place, PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId,
+    StationCertificate, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -35,6 +35,8 @@ macro_rules! record {
 }
 
 record!(StationRecord, Station by StationId, version 1);
+record!(StationCertificate, Certificate by (StationId, String), version 1);
+record!(CertificateRequest, CertificateRequest by StationId, version 1);
 record!(ConnectorState, Connector by (StationId, Place), version 1);
 record!(Session, Session by SessionId, version 1);
 record!(StationSession, StationSession by (StationId, SessionId), version 1);

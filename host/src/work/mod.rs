@@ -1,5 +1,6 @@
 //! Work that outlives a request. Knows no socket and no HTTP.
 
+mod certificates;
 mod crew;
 mod free_space;
 mod inbox;
@@ -12,6 +13,7 @@ mod retention;
 mod rollout;
 mod timers;
 
+pub use certificates::{Certificates, NotRenewed, ask_to_renew, keep_signed};
 pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
 pub use late_bills::LateBills;

@@ -6,6 +6,7 @@ mod fleet;
 mod reckoning;
 mod server;
 mod socket;
+mod trust;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,10 @@ pub(crate) use cli::{Cli, Following};
 pub(crate) use fleet::{Fleet, profile, version_of};
 pub(crate) use reckoning::{Reckoning, load_bookkeepers};
 pub(crate) use server::{Server, Start};
-pub(crate) use socket::{Reply, Socket, connect, handshake, insist, try_connect};
+pub(crate) use socket::{
+    Reply, Socket, connect, handshake, handshake_over_tls, insist, try_connect,
+};
+pub(crate) use trust::{Identity, Trust, authority, foreign_authority, signing_request};
 
 /// The basic password of every station in the stories.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";

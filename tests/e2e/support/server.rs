@@ -81,6 +81,8 @@ impl Start {
 pub(crate) struct Server {
     child: Child,
     pub(crate) stations: SocketAddr,
+    /// Where they connect over TLS, if the story wants that.
+    stations_tls: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
     pub(crate) data: PathBuf,
     log: PathBuf,
@@ -102,12 +104,12 @@ impl Server {
             None
         };
         let up = tokio::time::timeout(UP_WITHIN, listening).await;
-        let Ok(Some((stations, admin))) = up else {
+        let Ok(Some((stations, admin, stations_tls))) = up else {
             panic!("the server did not come up; its log:\n{}", tail(&log, 40));
         };
         // Whatever else it says goes nowhere, but the pipe must not fill.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, stations, admin, data: start.data, log }
+        Self { child, stations, stations_tls, admin, data: start.data, log }
     }
 
     /// A server that takes any station, with the given policy loaded as `rfid-list`.
@@ -135,6 +137,11 @@ impl Server {
         self.child.id().unwrap()
     }
 
+    /// Where stations connect over TLS.
+    pub(crate) fn tls(&self) -> SocketAddr {
+        self.stations_tls.expect("the server was started with --listen-tls")
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
@@ -155,12 +162,13 @@ impl Server {
     }
 }
 
-fn listening(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+fn listening(line: &str) -> Option<(SocketAddr, SocketAddr, Option<SocketAddr>)> {
     let address = |key: &str| {
         let value = line.split_whitespace().find_map(|word| word.strip_prefix(key))?;
         value.parse().ok()
     };
-    line.starts_with("listening ").then(|| Some((address("stations=")?, address("admin=")?)))?
+    line.starts_with("listening ")
+        .then(|| Some((address("stations=")?, address("admin=")?, address("stations-tls="))))?
 }
 
 /// The last lines of a file.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::Trust;
 
 /// Longer than any answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,13 +40,18 @@ pub(crate) enum Reply {
     Silence,
 }
 
-pub(crate) struct Socket(WebSocketStream<TcpStream>);
+/// What a station's words travel over.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+pub(crate) struct Socket(WebSocketStream<Box<dyn Wire>>);
 
 /// An honest handshake with a server that may be down or going down.
 pub(crate) async fn try_connect(server: SocketAddr, id: &str, subprotocol: &str) -> Option<Socket> {
     let mut request = format!("ws://{server}/ocpp/{id}").into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
-    let stream = TcpStream::connect(server).await.ok()?;
+    let stream: Box<dyn Wire> = Box::new(TcpStream::connect(server).await.ok()?);
     let (socket, _) = tokio_tungstenite::client_async(request, stream).await.ok()?;
     Some(Socket(socket))
 }
@@ -56,7 +63,42 @@ pub(crate) async fn handshake(
     subprotocol: Option<&str>,
     login: Option<(&str, &str)>,
 ) -> Result<Socket, u16> {
-    let mut request = format!("ws://{server}{path}").into_client_request().unwrap();
+    let stream = TcpStream::connect(server).await.unwrap();
+    match upgrade(Box::new(stream), server, path, subprotocol, login).await {
+        Ok(socket) => Ok(socket),
+        Err(Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("neither accepted nor refused: {error}"),
+    }
+}
+
+/// The same over TLS. The error says what the station learns of the reason.
+pub(crate) async fn handshake_over_tls(
+    server: SocketAddr,
+    trust: Trust<'_>,
+    path: &str,
+    subprotocol: &str,
+    login: Option<(&str, &str)>,
+) -> Result<Socket, String> {
+    let connector = tokio_rustls::TlsConnector::from(trust.client());
+    let stream = TcpStream::connect(server).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+    match upgrade(Box::new(stream), server, path, Some(subprotocol), login).await {
+        Ok(socket) => Ok(socket),
+        Err(Error::Http(response)) => Err(response.status().as_u16().to_string()),
+        // In TLS 1.3 a server looks at the certificate when the station thinks that all is well.
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn upgrade(
+    stream: Box<dyn Wire>,
+    server: SocketAddr,
+    path: &str,
+    subprotocol: Option<&str>,
+    login: Option<(&str, &str)>,
+) -> Result<Socket, Error> {
+    let mut request = format!("ws://{server}{path}").into_client_request()?;
     if let Some(subprotocol) = subprotocol {
         request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
     }
@@ -64,12 +106,7 @@ pub(crate) async fn handshake(
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
         request.headers_mut().insert("authorization", format!("Basic {pair}").parse().unwrap());
     }
-    let stream = TcpStream::connect(server).await.unwrap();
-    match tokio_tungstenite::client_async(request, stream).await {
-        Ok((socket, _)) => Ok(Socket(socket)),
-        Err(Error::Http(response)) => Err(response.status().as_u16()),
-        Err(error) => panic!("neither accepted nor refused: {error}"),
-    }
+    Ok(Socket(tokio_tungstenite::client_async(request, stream).await?.0))
 }
 
 /// A handshake by hand, whatever the answer: the library would not go on without a common subprotocol. Gives back
@@ -91,6 +128,7 @@ pub(crate) async fn insist(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
+    let stream: Box<dyn Wire> = Box::new(stream);
     let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
     (String::from_utf8(head).unwrap(), Socket(socket))
 }
@@ -111,6 +149,16 @@ impl Socket {
     pub(crate) async fn call(&mut self, id: &str, action: &str, payload: Value) -> Reply {
         self.say(serde_json::json!([2, id, action, payload]).to_string()).await;
         self.hear().await
+    }
+
+    /// Waits for a call of the server, which is answered by `answer`.
+    pub(crate) async fn is_called(&mut self, wanted: &str, answer: Value) -> Value {
+        let Reply::Call { id, action, payload } = self.hear().await else {
+            panic!("no call {wanted}");
+        };
+        assert_eq!(action, wanted, "{payload}");
+        self.say(serde_json::json!([3, id, answer]).to_string()).await;
+        payload
     }
 
     pub(crate) async fn hear(&mut self) -> Reply {

@@ -21,6 +21,7 @@ use crate::station::Rim;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
+use crate::tls::{Authority, Own, Source};
 use crate::work::{Inboxes, Observers, Rollout};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
@@ -56,6 +57,9 @@ impl House {
                 policy_deadline: Duration::from_secs(3),
             },
         });
+        let authority = Authority::open_or_create(data.path(), "Plugpoint", NOW).unwrap();
+        let names = vec!["localhost".to_owned()];
+        let own = Own::open(Source::Authority { names }, &authority, NOW).unwrap();
         let key = AdminKey::open_or_create(data.path()).unwrap();
         let (serving, stopping) = (Serving::default(), CancellationToken::new());
         let router = router(Admin {
@@ -64,6 +68,9 @@ impl House {
             rollout,
             observers: observers.clone(),
             inboxes,
+            own: Arc::new(own),
+            authority: Arc::new(authority),
+            now: || NOW,
             when_nobody_decides: Defaults::default().authorize,
             key: key.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),

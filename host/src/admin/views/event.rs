@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::{BillView, ConnectorView, DecisionView, TermsView, Timestamp, WattHours};
 use crate::domain::{
-    CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading, OrderedHook, Place,
-    PluginChange, PluginName, Pseudonym, Purpose, Sample, Seq, SessionId, StationId,
+    CertificateChange, CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading,
+    OrderedHook, Place, PluginChange, PluginName, Pseudonym, Purpose, Sample, Seq, SessionId,
+    StationId,
 };
 
 /// The `data:` of one event. `kind` and `data` belong together, see [`EventBody`].
@@ -146,6 +147,19 @@ pub enum EventBody {
         session: Option<SessionId>,
         readings: Vec<ReadingView>,
     },
+    CertificateChanged {
+        change: CertificateChange,
+        /// `null` while there is no certificate.
+        serial: Option<String>,
+        until: Option<Timestamp>,
+        /// Why there is none, or none any more.
+        why: Option<String>,
+    },
+    SecurityEvent {
+        /// The station's word for it.
+        event: String,
+        info: Option<String>,
+    },
     Other {
         action: String,
     },
@@ -265,6 +279,10 @@ impl From<FactBody> for EventBody {
                 let Place { evse, connector } = place;
                 Self::MeterValues { evse, connector, session, readings }
             }
+            FactBody::CertificateChanged { change, serial, until, why } => {
+                Self::CertificateChanged { change, serial, until: until.map(Timestamp), why }
+            }
+            FactBody::SecurityEvent { event, info } => Self::SecurityEvent { event, info },
             FactBody::Other { action } => Self::Other { action },
             FactBody::AnswerRefused { action, code, description } => {
                 Self::AnswerRefused { action, code, description }

@@ -10,6 +10,7 @@ mod plugin_log;
 mod plugin_state;
 mod problem;
 mod scalar;
+mod security;
 mod session;
 mod station;
 mod stranger;
@@ -31,6 +32,10 @@ pub use plugin_log::LogLineView;
 pub use plugin_state::{PluginStatePage, StateEntryView};
 pub use problem::{Code, ErrorBody, ErrorView};
 pub use scalar::{Timestamp, WattHours};
+pub use security::{
+    AuthorityView, CertificateView, CertificatesPage, Rotated, RotatedView, Rotation,
+    ServerCertificateView, SigningRequestBody,
+};
 pub use session::{DecisionView, LimitsView, OpinionView, SessionView, SessionsPage, VerdictView};
 pub use station::{
     ChargingView, ConnectorView, PasswordChange, StationChange, StationView, StationsPage,

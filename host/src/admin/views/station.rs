@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{Change, Timestamp, WattHours};
 use crate::domain::{
-    Acceptance, ConnectorState, Pings, Place, PluginName, Session, SessionId, StationId, Validation,
+    Acceptance, ConnectorState, Pings, Place, PluginName, SecurityProfile, Session, SessionId,
+    StationId, Validation,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +56,15 @@ pub struct StationView {
     pub tags: Vec<String>,
     pub settings: Map<String, Value>,
     pub has_password: bool,
+    /// The security profile of the running connection: 0 (its name alone), 1 (password), 2 (password over TLS), 3 (certificate).
+    #[serde(default)]
+    pub security_profile: Option<SecurityProfile>,
+    /// The weakest with which it may come in; `null` for 1 if it has a password, else 0.
+    #[serde(default)]
+    pub least_security_profile: Option<SecurityProfile>,
+    /// Once it has come in with a stronger profile, that becomes its weakest.
+    #[serde(default)]
+    pub raises_security: bool,
     pub last_seen: Option<Timestamp>,
     pub connectors: Vec<ConnectorView>,
     /// The sessions that run there, by connector.
@@ -142,6 +152,10 @@ pub struct StationChange {
     pub silence_seconds: Change<u32>,
     #[serde(skip_serializing_if = "Change::is_keep")]
     pub shows_cost: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub least_security_profile: Change<SecurityProfile>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    pub raises_security: Change<bool>,
 }
 
 impl StationChange {

@@ -19,11 +19,11 @@ const SET_AFTER_RESTART: &str = "RebootRequired";
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read configuration keys (OCPP 1.6) or variables (2.0.1)
+    /// Read configuration keys (OCPP 1.6) or variables (2.x)
     Get(GetArgs),
-    /// Set configuration keys (OCPP 1.6) or variables (2.0.1)
+    /// Set configuration keys (OCPP 1.6) or variables (2.x)
     Set(SetArgs),
-    /// Have the station report all its variables (2.0.1)
+    /// Have the station report all its variables (2.x)
     Report(report::ReportArgs),
 }
 
@@ -31,7 +31,7 @@ pub(super) enum ConfigCommand {
 pub(super) struct GetArgs {
     /// The station's id
     id: StationId,
-    /// Such as HeartbeatInterval (1.6; without any, all) or OCPPCommCtrlr.HeartbeatInterval (2.0.1)
+    /// Such as HeartbeatInterval (1.6; without any, all) or OCPPCommCtrlr.HeartbeatInterval (2.x)
     names: Vec<Name>,
     #[command(flatten)]
     places: Whereabouts,
@@ -43,7 +43,7 @@ pub(super) struct GetArgs {
 pub(super) struct SetArgs {
     /// The station's id
     id: StationId,
-    /// Such as HeartbeatInterval=300 (1.6) or OCPPCommCtrlr.HeartbeatInterval=300 (2.0.1)
+    /// Such as HeartbeatInterval=300 (1.6) or OCPPCommCtrlr.HeartbeatInterval=300 (2.x)
     #[arg(required = true, value_name = "NAME=VALUE")]
     settings: Vec<Setting>,
     #[command(flatten)]
@@ -82,7 +82,7 @@ async fn get(client: &Client, args: GetArgs, output: Output) -> anyhow::Result<(
         Tongue::V2 if args.names.is_empty() => {
             let next =
                 format!("name them, or see all with `plugpoint station config report {}`", args.id);
-            return Err(Failure::usage("OCPP 2.0.1 gives variables by name only", next).into());
+            return Err(Failure::usage("OCPP 2.x gives variables by name only", next).into());
         }
         Tongue::V2 => {
             let asked: Vec<_> = args.names.iter().map(|name| args.places.named(name)).collect();
@@ -155,7 +155,7 @@ fn check<'n>(
     places: &Whereabouts,
     names: impl Iterator<Item = &'n Name>,
 ) -> Result<(), Failure> {
-    let next = "1.6 has keys such as HeartbeatInterval, 2.0.1 has OCPPCommCtrlr.HeartbeatInterval";
+    let next = "1.6 has keys such as HeartbeatInterval, 2.x has OCPPCommCtrlr.HeartbeatInterval";
     places.check(tongue, names).map_err(|why| Failure::usage(why, next))
 }
 

@@ -10,10 +10,6 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::domain::{IdToken, SessionId, StationId};
 
-/// Longest card that each version can carry, in characters (1.6 §7.28, 2.0.1 part 2 IdTokenType).
-const MAX_CARD_V1: usize = 20;
-const MAX_CARD_V2: usize = 36;
-
 /// The kind of card when nobody says otherwise: most are.
 const USUAL_KIND: &str = "ISO14443";
 
@@ -24,10 +20,10 @@ pub(super) struct StartArgs {
     /// Who is to charge: the card as the station would read it
     #[arg(long)]
     card: IdToken,
-    /// On which connector (OCPP 1.6) or EVSE (2.0.1); without it, the station chooses
+    /// On which connector (OCPP 1.6) or EVSE (2.x); without it, the station chooses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     connector: Option<u32>,
-    /// What the card is, in the words of OCPP 2.0.1 [default: ISO14443]
+    /// What the card is, in the words of OCPP 2.x [default: ISO14443]
     #[arg(long, value_name = "TYPE")]
     kind: Option<String>,
     #[command(flatten)]
@@ -63,14 +59,6 @@ fn start_call(
     number: u32,
 ) -> Result<(&'static str, Value), Failure> {
     let card = args.card.reveal();
-    let max = match tongue {
-        Tongue::V1 => MAX_CARD_V1,
-        Tongue::V2 => MAX_CARD_V2,
-    };
-    if card.chars().count() > max {
-        let message = format!("the card is longer than the {max} characters that fit");
-        return Err(Failure::usage(message, "give it as the station would read it"));
-    }
     match tongue {
         Tongue::V1 if args.kind.is_some() => {
             let message = "OCPP 1.6 has one kind of card only";

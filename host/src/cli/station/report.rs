@@ -1,4 +1,4 @@
-//! `plugpoint station config report`: asks a 2.0.1 station for its variables and collects the parts of its report, which
+//! `plugpoint station config report`: asks a 2.x station for its variables and collects the parts of its report, which
 //! come as messages of its own and are read from the log.
 
 use std::collections::BTreeMap;

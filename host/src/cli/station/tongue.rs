@@ -9,7 +9,7 @@ use crate::domain::StationId;
 pub(super) enum Tongue {
     /// OCPP 1.6: connectors, configuration keys.
     V1,
-    /// OCPP 2.0.1: EVSEs, components with variables.
+    /// OCPP 2.x: EVSEs, components with variables.
     V2,
 }
 

@@ -1,4 +1,4 @@
-//! What can be read and set of a station: OCPP 1.6's configuration keys and 2.0.1's variables, under one kind of name.
+//! What can be read and set of a station: OCPP 1.6's configuration keys and 2.x's variables, under one kind of name.
 //! Pure; knows no server.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::tongue::Tongue;
 
-/// A 1.6 key, or `COMPONENT.VARIABLE` of 2.0.1, either with `/INSTANCE` behind it.
+/// A 1.6 key, or `COMPONENT.VARIABLE` of 2.x, either with `/INSTANCE` behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name(String);
 
@@ -45,16 +45,16 @@ impl FromStr for Setting {
     }
 }
 
-/// Where in the station, and which of a variable's values (2.0.1 only).
+/// Where in the station, and which of a variable's values (2.x only).
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Whereabouts {
-    /// Of this EVSE's component (2.0.1)
+    /// Of this EVSE's component (2.x)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     evse: Option<u32>,
-    /// Of this connector's component (2.0.1)
+    /// Of this connector's component (2.x)
     #[arg(long, value_name = "N", requires = "evse", value_parser = clap::value_parser!(u32).range(1..))]
     connector: Option<u32>,
-    /// Which of the variable's values (2.0.1) [default: Actual]
+    /// Which of the variable's values (2.x) [default: Actual]
     #[arg(long, value_parser = ["Actual", "Target", "MinSet", "MaxSet"])]
     attribute: Option<String>,
 }
@@ -80,7 +80,7 @@ impl Whereabouts {
         }
     }
 
-    /// The members by which 2.0.1 names a variable, for requests to get or set it.
+    /// The members by which 2.x names a variable, for requests to get or set it.
     pub(super) fn named(&self, name: &Name) -> Value {
         let (component, variable) = component(name).unwrap_or((name.0.as_str(), ""));
         let mut named = json!({ "component": instance(component), "variable": instance(variable) });

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::meter::{Readings, time_if_any};
 use super::super::reading::read;
+use super::super::security;
 use super::super::{
     Action, Boot, ErrorCode, Fault, Request, Shown, StationTime, Status, TransactionEvent,
 };
@@ -66,6 +67,8 @@ pub(super) fn decode(
         "TransactionEvent" => {
             Request::Event(event(edition, read(payload, version)?, digest(payload))?)
         }
+        "SignCertificate" => security::sign(payload, version)?,
+        "SecurityEventNotification" => security::event(payload, version)?,
         _ => Request::Other,
     })
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::super::frame::empty_object;
+use super::super::security;
 use super::super::{Answer, CostToShow, ErrorCode, OwnCall};
 use super::Edition;
 use crate::domain::{Acceptance, Limits, Millis, Phase, Refusal, Verdict};
@@ -59,6 +60,7 @@ pub(super) fn encode(
         }
         // OCPP 2.x has no StartTransaction, so none was decoded.
         Answer::Noted | Answer::Started { .. } => Ok(empty_object()),
+        Answer::Signing { accepted } => security::status(*accepted),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
     }
 }

@@ -52,3 +52,27 @@ fn the_version_before_has_no_streams() {
     world.until(|world| stops(world) == 2);
     assert_eq!((world.count("OpenPeriodicEventStream"), world.count(STREAM)), (0, 0));
 }
+
+#[test]
+fn a_charge_goes_no_further_than_the_server_allows() {
+    for (limit, reason) in [
+        (json!({ "maxEnergy": 2000.0, "maxTime": 3600 }), "EnergyLimitReached"),
+        (json!({ "maxEnergy": 99_000, "maxTime": 3 }), "TimeLimitReached"),
+    ] {
+        let mut world = World::speaking(Protocol::Ocpp21, &["CARD"]);
+        world.limit = Some(limit);
+        world.until(|world| stops(world) == 1);
+        let end = world.last("TransactionEvent");
+        assert_eq!(
+            (&end["triggerReason"], &end["transactionInfo"]["stoppedReason"]),
+            (&json!(reason), &json!(reason))
+        );
+        let delivered_wh = world.events.iter().find_map(|event| match event {
+            Event::Stopped { delivered_wh, .. } => Some(delivered_wh),
+            _ => None,
+        });
+        let delivered_wh = delivered_wh.unwrap();
+        // 11 kW at 240 times the clock give 733 Wh a second.
+        assert!((1990..=2200).contains(delivered_wh), "{delivered_wh}");
+    }
+}

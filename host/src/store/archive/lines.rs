@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    ConnectorState, Fact, LoggedFact, Message, PluginName, QueuedCommand, Session, StationRecord,
-    TokenRecord,
+    CertificateRequest, ConnectorState, Fact, LoggedFact, Message, PluginName, QueuedCommand,
+    Session, StationCertificate, StationRecord, TokenRecord,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
@@ -101,6 +101,8 @@ where
 struct State;
 
 tables! {
+    Certificate "certificate" => records::<StationCertificate>();
+    CertificateRequest "certificate-request" => records::<CertificateRequest>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
     Inbox "inbox" => records::<Message>();

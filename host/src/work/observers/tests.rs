@@ -252,7 +252,7 @@ async fn an_observer_that_hangs_delays_neither_decisions_nor_records() {
     let mut longest = Duration::ZERO;
     while hanging.status().calls == 0 {
         let began = Instant::now();
-        let (verdict, _) = cards[0].authorize(&ask("04AB"), began + AMPLE).await.unwrap();
+        let (verdict, _) = cards[0].authorize(&ask("04AB"), began + AMPLE).await.result.unwrap();
         assert_eq!(verdict, Verdict::Pass);
         world.happens(ordinary()).await;
         longest = longest.max(began.elapsed());

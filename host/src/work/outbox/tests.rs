@@ -25,6 +25,7 @@ use crate::domain::{
 use crate::plugins::callers::{CALLS, TALLY, Tally, caller};
 use crate::plugins::{Compiler, Host, HostConfig};
 use crate::policy::{Defaults, Policies};
+use crate::station::admission::Admission;
 use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
@@ -72,18 +73,18 @@ impl World {
                 policy_deadline: Duration::from_secs(3),
             },
         });
-        let door = Door {
+        let admission = Admission {
             store: store.clone(),
-            registry: registry.clone(),
             credentials: Credentials::new([0; 32], 1),
             accept_unknown: true,
-            path: StationPath::default(),
             validation: Validation::Strict,
         };
+        let path = StationPath::default();
+        let door = Door { registry: registry.clone(), admission, path };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stations = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(Arc::new(door).serve(listener, stop.clone()));
+        tokio::spawn(Arc::new(door).serve(listener, None, stop.clone()));
         let observers = Observers::new(host.clone(), store.clone(), tell);
         let inboxes = Inboxes::new(host.clone(), store.clone());
         let mut outbox = Outbox::new(host.clone(), store.clone(), registry.clone(), clock);
