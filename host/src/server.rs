@@ -174,9 +174,11 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let followers = (observers.clone(), inboxes.clone(), calls);
-        let stations = listen(server.stations)?;
-        server.stations = stations.local_addr().unwrap_or(server.stations);
-        let addresses = addresses(&config, server.stations);
+        // Theirs from now on, and nobody is heard before everything else is ready.
+        let doors = (bind(config.listen)?, config.listen_tls.map(bind).transpose()?);
+        server.stations = doors.0.local_addr().unwrap_or(config.listen);
+        server.stations_tls = doors.1.as_ref().and_then(|door| door.local_addr().ok());
+        let addresses = addresses(&config, server.stations, server.stations_tls);
         server.open_admin(rollout.clone(), followers, silence, metrics, &security, addresses)?;
         // May take minutes after an upgrade, when machine code is made anew; the admin API tells that it is starting.
         for plugin in &rollout.restore().await? {
@@ -187,7 +189,7 @@ impl Server {
         server.keep_certificates(&security);
         server.tasks.push(tokio::spawn(host.retire_idle(server.stopping.clone())));
         server.tasks.push(tokio::spawn(late_bills.keep(changes, server.stopping.clone())));
-        server.open_door(&config, &security, stations)?;
+        server.open_door(&config, &security, doors)?;
         Ok(server)
     }
 
@@ -273,8 +275,9 @@ impl Server {
         &mut self,
         config: &Config,
         tls: &Tls,
-        listener: TcpListener,
+        (in_the_clear, over_tls): (TcpSocket, Option<TcpSocket>),
     ) -> Result<(), StartError> {
+        let listener = open(in_the_clear, self.stations)?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -282,17 +285,16 @@ impl Server {
             store: self.store.clone(),
             credentials: Credentials::new(secret, cores),
             accept_unknown: config.accept_unknown_stations,
-            path: config.station_path.clone(),
             validation: config.validation,
         };
-        let door = Arc::new(Door { registry: self.registry.clone(), admission });
+        let path = config.station_path.clone();
+        let door = Arc::new(Door { registry: self.registry.clone(), admission, path });
         let stop = || self.stopping.clone();
         self.tasks.push(tokio::spawn(door.clone().serve(listener, None, stop())));
-        if let Some(address) = &mut self.stations_tls {
+        if let Some((socket, address)) = over_tls.zip(self.stations_tls) {
             let handshake = Handshake::new(tls.own.clone(), &tls.authority);
             let handshake = handshake.map_err(|error| StartError::Tls(error.to_string()))?;
-            let listener = listen(*address)?;
-            *address = listener.local_addr().unwrap_or(*address);
+            let listener = open(socket, address)?;
             let serving = door.serve(listener, Some(handshake), self.stopping.clone());
             self.tasks.push(tokio::spawn(serving));
         }
@@ -335,15 +337,16 @@ impl Server {
 
 /// What stations are to be given. A server that listens everywhere is reached by the machine's own name, unless its
 /// operator says otherwise.
-fn addresses(config: &Config, listening: SocketAddr) -> Addresses {
-    let own = || {
+fn addresses(config: &Config, clear: SocketAddr, tls: Option<SocketAddr>) -> Addresses {
+    let base = |scheme, listening: SocketAddr| {
         let host = match listening.ip() {
             ip if ip.is_unspecified() => own_name(),
             std::net::IpAddr::V4(ip) => ip.to_string(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
         };
-        vec![format!("ws://{host}:{}", listening.port())]
+        format!("{scheme}://{host}:{}", listening.port())
     };
+    let own = || tls.map(|tls| base("wss", tls)).into_iter().chain([base("ws", clear)]).collect();
     let said = config.station_urls.clone();
     let bases = if said.is_empty() { own() } else { said };
     Addresses { bases, path: config.station_path.clone() }
@@ -364,13 +367,22 @@ fn wall_clock() -> Millis {
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let open = || {
+    open(bind(address)?, address)
+}
+
+/// Takes an address, at which everybody is turned away until it is [`open`]ed.
+fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
+    let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        Ok(socket)
     };
-    open().map_err(|source| StartError::Listen { address, source })
+    bind().map_err(|source| StartError::Listen { address, source })
+}
+
+fn open(socket: TcpSocket, address: SocketAddr) -> Result<TcpListener, StartError> {
+    socket.listen(BACKLOG).map_err(|source| StartError::Listen { address, source })
 }
 
 /// Records and keys are nobody else's business.

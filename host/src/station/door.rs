@@ -27,7 +27,7 @@ use super::admission::{Admission, Admitted, Knock, Refusal, Way};
 use super::credentials::read_basic;
 use super::registry::{Arrival, Registry, Stranger, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
-use crate::domain::StationId;
+use crate::domain::{StationId, StationPath};
 use crate::ocpp::{DIALECTS, Dialect};
 use crate::tls::{Handshake, Wire};
 
@@ -50,6 +50,8 @@ const MAX_LOGGED_PATH: usize = 100;
 pub struct Door {
     pub registry: Registry,
     pub admission: Admission,
+    /// Below which stations connect.
+    pub path: StationPath,
 }
 
 impl Door {
@@ -124,16 +126,14 @@ impl Door {
 
     async fn answer(&self, mut request: Request<Incoming>, way: &Way) -> Response<Full<Bytes>> {
         let (path, peer) = (request.uri().path().to_owned(), way.peer);
-        let station = self.admission.path.station(&path);
+        let station = self.path.station(&path);
         let admitted = match read_knock(station.as_ref(), request.headers()) {
             Ok(knock) => match self.admission.admit(&knock, way).await {
-                Ok(admitted) => Ok((knock, admitted)),
-                Err(refusal) => {
-                    if matches!(refusal, Refusal::Unknown) {
-                        self.registry.note_stranger(stranger(&knock, peer));
-                    }
-                    Err(refusal)
+                Err(Refusal::Unknown) => {
+                    self.registry.note_stranger(stranger(&knock, peer));
+                    Err(Refusal::Unknown)
                 }
+                admitted => admitted.map(|admitted| (knock, admitted)),
             },
             Err(refusal) => Err(refusal),
         };

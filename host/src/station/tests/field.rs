@@ -194,3 +194,32 @@ fn a_station_that_dislikes_pings_is_hung_up_on_without_one() {
     bench.wait(Duration::from_secs(2));
     assert_eq!((bench.pings, bench.hung_up), (0, true));
 }
+
+#[test]
+fn a_call_without_an_object_is_taken_of_a_lenient_station() {
+    let null = r#"[2,"1","Heartbeat",null]"#;
+    let odd_error =
+        r#"[2,"2","StatusNotification",{"connectorId":1,"errorCode":"Error","status":"Faulted"}]"#;
+    let mut bench = lenient();
+    assert!(bench.says(null).starts_with(r#"[3,"1""#));
+    assert_eq!(bench.says(odd_error), r#"[3,"2",{}]"#);
+    let mut strict = Bench::new();
+    assert!(strict.says(null).starts_with(r#"[4,"1""#));
+    assert!(strict.says(odd_error).starts_with(r#"[4,"2","PropertyConstraintViolation""#));
+}
+
+#[test]
+fn a_configuration_of_numbers_is_handed_on_of_a_lenient_station() {
+    let answered = |bench: &mut Bench| {
+        bench.input(Input::Command(CommandId(1), command("GetConfiguration", "{}")));
+        let call = bench.sent.pop_front().unwrap();
+        let id = call.split('"').nth(1).unwrap();
+        bench.says(&format!(
+            r#"[3,"{id}",{{"configurationKey":[{{"key":"NumberOfConnectors","readonly":true,"value":1634030126}}]}}]"#
+        ));
+        bench.settled.pop().unwrap().1
+    };
+    let answer = answered(&mut lenient()).unwrap();
+    assert!(answer.get().contains("1634030126"), "{answer}");
+    assert!(answered(&mut Bench::new()).is_err(), "a strict reader takes no number for a text");
+}

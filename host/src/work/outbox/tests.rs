@@ -79,10 +79,10 @@ impl World {
             store: store.clone(),
             credentials: Credentials::new([0; 32], 1),
             accept_unknown: true,
-            path: StationPath::default(),
             validation: Validation::Strict,
         };
-        let door = Door { registry: registry.clone(), admission };
+        let path = StationPath::default();
+        let door = Door { registry: registry.clone(), admission, path };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stations = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
