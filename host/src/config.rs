@@ -61,6 +61,8 @@ pub struct Config {
     pub keep_meter_values: Duration,
     /// How long any fact is kept. Sessions and tokens are kept for good.
     pub keep_log: Duration,
+    /// How long the records of operators' commands are kept.
+    pub keep_commands: Duration,
     /// What a token gets about which no plugin has an opinion.
     pub when_nobody_decides: DefaultVerdict,
 }
@@ -99,6 +101,7 @@ struct File {
     keep_raw_days: Option<u32>,
     keep_meter_values_days: Option<u32>,
     keep_log_days: Option<u32>,
+    keep_commands_days: Option<u32>,
 }
 
 /// What the command line says.
@@ -212,18 +215,9 @@ impl Config {
             keep_raw: days("keep-raw-days", file.keep_raw_days, 30)?,
             keep_meter_values: days("keep-meter-values-days", file.keep_meter_values_days, 90)?,
             keep_log: days("keep-log-days", file.keep_log_days, 365)?,
+            keep_commands: days("keep-commands-days", file.keep_commands_days, 90)?,
             when_nobody_decides: file.when_nobody_decides.unwrap_or_default(),
         })
-    }
-}
-
-/// Without the path, which is said apart.
-fn station_url(text: String) -> Result<String, ConfigError> {
-    let base = text.trim_end_matches('/');
-    let host = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains('/') => Ok(base.to_owned()),
-        _ => Err(ConfigError::StationUrl(text)),
     }
 }
 
@@ -249,6 +243,16 @@ fn organisation(name: Option<String>) -> Result<String, ConfigError> {
     let name = name.unwrap_or_else(|| "Plugpoint".to_owned());
     let is_good = (1..=MAX_ORGANISATION).contains(&name.chars().count());
     is_good.then_some(name).ok_or(ConfigError::NoOrganisation)
+}
+
+/// Without the path, which is said apart.
+fn station_url(text: String) -> Result<String, ConfigError> {
+    let base = text.trim_end_matches('/');
+    let host = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(base.to_owned()),
+        _ => Err(ConfigError::StationUrl(text)),
+    }
 }
 
 fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {

@@ -25,11 +25,11 @@ use crate::station::credentials::Credentials;
 use crate::station::door::Door;
 use crate::station::machine::Manners;
 use crate::station::registry::Registry;
-use crate::store::{Health, OpenError, Reserve, Store};
+use crate::store::{Health, OpenError, Reserve, Store, StoreError};
 use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
-    Ages, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence, Retention,
-    Rollout, RolloutError, Timers, observed,
+    Ages, Calls, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence,
+    Retention, Rollout, RolloutError, Timers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -52,6 +52,8 @@ pub enum StartError {
     DataDirectory { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Records(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("cannot listen on {address}: {source}; is another server running there?")]
@@ -123,6 +125,7 @@ impl Server {
             raw: config.keep_raw,
             meter_values: config.keep_meter_values,
             log: config.keep_log,
+            commands: config.keep_commands,
         };
         let reserve = Reserve { soft: config.free_space_low, hard: config.free_space_least };
         let mut space = FreeSpace::of(&config.data, reserve, config.ballast);
@@ -165,9 +168,12 @@ impl Server {
             stopping: CancellationToken::new(),
             tasks: Vec::new(),
         };
+        let calls =
+            Calls::new(host.clone(), server.store.clone(), server.registry.clone(), wall_clock);
+        calls.end_what_was_cut_off().await?;
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        let followers = (observers.clone(), inboxes.clone());
+        let followers = (observers.clone(), inboxes.clone(), calls);
         // Theirs from now on, and nobody is heard before everything else is ready.
         let doors = (bind(config.listen)?, config.listen_tls.map(bind).transpose()?);
         server.stations = doors.0.local_addr().unwrap_or(config.listen);
@@ -231,7 +237,7 @@ impl Server {
     fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
-        (observers, inboxes): (Observers, Inboxes),
+        (observers, inboxes, calls): (Observers, Inboxes, Calls),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
         tls: &Tls,
@@ -242,6 +248,7 @@ impl Server {
         let router = admin::router(Admin {
             store: self.store.clone(),
             registry: self.registry.clone(),
+            calls,
             rollout,
             observers,
             inboxes,
@@ -278,10 +285,10 @@ impl Server {
             store: self.store.clone(),
             credentials: Credentials::new(secret, cores),
             accept_unknown: config.accept_unknown_stations,
+            path: config.station_path.clone(),
             validation: config.validation,
         };
-        let path = config.station_path.clone();
-        let door = Arc::new(Door { registry: self.registry.clone(), admission, path });
+        let door = Arc::new(Door { registry: self.registry.clone(), admission });
         let stop = || self.stopping.clone();
         self.tasks.push(tokio::spawn(door.clone().serve(listener, None, stop())));
         if let Some((socket, address)) = over_tls.zip(self.stations_tls) {

@@ -19,20 +19,20 @@ use crate::support::target_dir;
 const LEAST_KINDS: usize = 10;
 
 #[derive(Deserialize)]
-struct Instance {
-    version: String,
-    action: String,
-    message: String,
-    kind: String,
+pub(crate) struct Instance {
+    pub(crate) version: String,
+    pub(crate) action: String,
+    pub(crate) message: String,
+    pub(crate) kind: String,
     /// As its version spells it; none for what is valid.
     code: Option<String>,
-    payload: String,
+    pub(crate) payload: String,
 }
 
 /// How often something was as it should be, by kind.
 type Tally = BTreeMap<String, usize>;
 
-async fn python(script: &str, arguments: &[&str]) -> String {
+pub(crate) async fn python(script: &str, arguments: &[&str]) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/catalogue");
     let python = target_dir().join("py/bin/python");
     assert!(python.exists(), "PyPI's packages are missing: run `.ci/setup python` first");

@@ -11,7 +11,7 @@ use crate::support::guest;
 const SECONDS: &str = "14";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_charges_on_two_versions_and_bills_each_session_by_its_own_terms() {
+async fn the_demo_charges_on_three_versions_and_bills_each_session_by_its_own_terms() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_plugpoint"))
         .args([

@@ -15,8 +15,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("policy", &["domain", "plugins"]),
     ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
     ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls"]),
-    ("admin", &["domain", "store", "work", "station::registry", "plugins", "tls"]),
-    ("sim", &["domain", "ocpp"]),
+    // The catalogue of OCPP is data that people want to read.
+    (
+        "admin",
+        &["domain", "ocpp::catalogue", "store", "work", "station::registry", "plugins", "tls"],
+    ),
+    ("sim", &["domain", "ocpp", "tls"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
     // knows the server.
     (
@@ -27,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/archive", &["store"]),
     ("cli/serve", &["config", "server"]),
     ("cli/demo", &["admin::views", "config", "domain", "server", "sim"]),
-    ("cli/sim", &["domain", "sim"]),
+    ("cli/sim", &["domain", "sim", "tls"]),
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),

@@ -98,21 +98,25 @@ impl Client {
 }
 
 /// Something that `.ci/setup` makes.
-fn made(step: &str, path: &str) -> PathBuf {
+pub(crate) fn made(step: &str, path: &str) -> PathBuf {
     let path = target_dir().join(path);
     assert!(path.exists(), "{} is missing: run `make target/stamps/{step}`", path.display());
     path
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/clients").join(name)
 }
 
 /// The script's transcript, step by step.
-struct Transcript(Lines<BufReader<ChildStdout>>);
+pub(crate) struct Transcript(Lines<BufReader<ChildStdout>>);
 
 impl Transcript {
-    async fn step(&mut self, wanted: &str) -> Value {
+    pub(crate) fn of(process: &mut Child) -> Self {
+        Self(BufReader::new(process.stdout.take().unwrap()).lines())
+    }
+
+    pub(crate) async fn step(&mut self, wanted: &str) -> Value {
         let line = tokio::time::timeout(STEP_WITHIN, self.0.next_line()).await.unwrap().unwrap();
         let line = line.unwrap_or_else(|| panic!("the client ended before the step '{wanted}'"));
         println!("client: {line}");
@@ -152,7 +156,7 @@ impl House {
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{client:?}: {error}; run `make test`"));
-        let transcript = Transcript(BufReader::new(process.stdout.take().unwrap()).lines());
+        let transcript = Transcript::of(&mut process);
         Self { _dir: dir, server, api, client, process, transcript }
     }
 

@@ -11,10 +11,12 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod calls;
 mod catalogue;
 mod demo;
 mod dialects;
 mod disk;
+mod every_action;
 mod field;
 mod fleet;
 mod full_disk;

@@ -1,5 +1,7 @@
 //! Who comes in by which security profile, and who does not: with the line in the log that says why.
 
+mod python;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Api, Following, Identity, PASSWORD, Reply, Server, Socket, Start, Trust, authority,
-    foreign_authority, handshake, handshake_over_tls, signing_request,
+    foreign_authority, guest, handshake, handshake_over_tls, signing_request,
 };
 
 const ACCEPTED: fn() -> Value = || json!({ "status": "Accepted" });
@@ -375,4 +377,31 @@ async fn the_servers_certificate_is_replaced_under_a_hundred_stations_without_a_
 async fn disconnects(api: &Api) -> usize {
     let facts = api.facts().await;
     facts.iter().filter(|fact| fact["kind"] == "disconnected" && fact["station"] != "LATE").count()
+}
+
+#[tokio::test]
+async fn simulated_stations_charge_over_tls() {
+    const CARD: &str = "04A1B2C3D4E5F6";
+    let dir = tempfile::tempdir().unwrap();
+    let start = Start::new(&dir.path().join("data")).with(&[
+        "--accept-unknown-stations",
+        "--listen-tls",
+        "127.0.0.1:0",
+    ]);
+    let server = Server::start(start).await;
+    let (api, cli) = (server.api(), server.cli());
+    api.load("rfid-list", &guest("rfid-list"), "{}").await;
+    api.allow(CARD).await;
+    let trust = dir.path().join("ca.pem");
+    std::fs::write(&trust, cli.done(&["ca", "export"]).await.0).unwrap();
+    let url = format!("wss://localhost:{}/ocpp", server.tls().port());
+    let fleet = ["sim", "--stations", "4", "--ocpp201", "2", "--brisk", "--cards", CARD];
+    let where_to = ["--duration", "3", "--endpoint", &url];
+    let words = [&fleet[..], &where_to, &["--tls-ca", trust.to_str().unwrap()]].concat();
+    let totals = cli.json(&words).await;
+    assert_eq!(totals["all_acknowledged"], true, "{totals}");
+    assert_eq!(totals["charges_begun"], api.all("sessions", "").await.len());
+    let output = cli.run(&[&fleet[..], &where_to].concat()).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--tls-ca"), "it says what to do");
+    assert!(server.stop().await.success());
 }

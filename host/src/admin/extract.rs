@@ -32,6 +32,26 @@ where
     }
 }
 
+/// The two names in a route such as `/v1/stations/{id}/commands/{command}`.
+pub(super) struct NamedTwice<A, B>(pub(super) A, pub(super) B);
+
+impl<A, B, S> FromRequestParts<S> for NamedTwice<A, B>
+where
+    A: FromStr<Err: fmt::Display>,
+    B: FromStr<Err: fmt::Display>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((one, other)) = Path::<(String, String)>::from_request_parts(parts, state).await?;
+        let wrong =
+            |why: &dyn fmt::Display| Problem::bad_request(why.to_string(), "correct the path");
+        let one = one.parse().map_err(|why: A::Err| wrong(&why))?;
+        Ok(Self(one, other.parse().map_err(|why: B::Err| wrong(&why))?))
+    }
+}
+
 /// Parameters after the '?'. Unknown ones are refused: a misspelt filter must not show everything.
 pub(super) struct Params<T>(pub(super) T);
 

@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod hooks;
 mod key;
+mod ocpp;
 mod passwords;
 mod plugin_logs;
 mod plugin_state;
@@ -42,7 +43,7 @@ use crate::domain::{Addresses, Millis, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::tls::{Authority, Own};
-use crate::work::{Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout};
 
 pub use events::tell;
 pub use health::Serving;
@@ -61,6 +62,7 @@ const MAX_COMPONENT_BODY: usize = 64 << 20;
 pub struct Admin {
     pub store: Store,
     pub registry: Registry,
+    pub calls: Calls,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
     pub inboxes: Inboxes,
@@ -99,6 +101,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/tls", get(security::shown))
         .route("/tls/reload", post(security::reload))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
+        .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
+        .route("/ocpp/{version}/actions", get(ocpp::list))
+        .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
         .route("/unknown-stations", get(strangers::list))
         .route("/unknown-stations/{id}/adopt", post(strangers::adopt))
         .route("/sessions", get(sessions::list))

@@ -18,7 +18,7 @@ use super::extract::{JsonBody, Named};
 use super::problem::Problem;
 use super::views::{Code, PasswordChange, Rotated, RotatedView, Rotation};
 use crate::domain::{StationId, StationRecord, hex};
-use crate::station::registry::{Changed, Command, CommandFailure, Record};
+use crate::station::registry::{Changed, Command, CommandFailure};
 
 /// Longest station password, in bytes. OCPP 2.0.1 allows 40; those that come in hexadecimal are twice as long.
 const MAX_PASSWORD: usize = 128;
@@ -100,7 +100,8 @@ async fn tell(
             record.next_password_hash = None;
         }
     };
-    match desk.admin.registry.command(id, command).await {
+    // On record like any other call of an operator's, without the password.
+    match desk.admin.calls.call(id.clone(), command).await.result {
         Ok(answer) => match status(&answer).as_deref() {
             Some("Accepted") => {
                 keep(desk, id, |record| {
@@ -179,7 +180,7 @@ fn call(protocol: &str, password: &str, timeout: Duration) -> Result<Command, Pr
         ("SetVariables", payload)
     };
     let payload = to_raw_value(&payload).map_err(|error| Problem::internal(&error))?;
-    Ok(Command { action: action.to_owned(), payload, timeout, record: Record::Station })
+    Ok(Command { action: action.to_owned(), payload, timeout })
 }
 
 /// What the station says: of its only key, or of the only variable that was set.

@@ -8,10 +8,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
+use super::stations;
 use super::views::{Code, ErrorBody, ErrorView};
+use crate::domain::CommandNo;
 use crate::station::registry::CommandFailure;
 use crate::store::{CommitError, StoreError};
-use crate::work::RolloutError;
+use crate::work::{NotCancelled, NotQueued, RolloutError, Unwritten};
 
 /// Everything that an operator is told when a request fails.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ impl Problem {
             code: code.as_str().to_owned(),
             message: message.into(),
             next: next.into(),
+            command: None,
             ocpp_code: None,
             description: None,
             details: None,
@@ -51,6 +54,12 @@ impl Problem {
             "the server could not do this",
             "the server's log has the cause; please report it",
         )
+    }
+
+    /// The call that came to this is on record.
+    pub(super) fn of_command(mut self, number: Option<CommandNo>) -> Self {
+        self.body.command = number.map(|number| number.to_string());
+        self
     }
 
     fn unavailable() -> Self {
@@ -165,6 +174,47 @@ impl From<CommandFailure> for Problem {
             CommandFailure::ShuttingDown => {
                 Self::new(Code::Unavailable, "the server is stopping", "repeat when it is back")
             }
+        }
+    }
+}
+
+impl From<NotQueued> for Problem {
+    fn from(error: NotQueued) -> Self {
+        let message = error.to_string();
+        match error {
+            NotQueued::UnknownStation(id) => stations::not_found(&id),
+            NotQueued::Full => Self::new(
+                Code::TooMuchAtOnce,
+                message,
+                "take one back, or wait until the station was there",
+            ),
+            NotQueued::TooLong(_) => {
+                Self::new(Code::BodyTooLarge, message, "send it while the station is online")
+            }
+            NotQueued::Invalid(failure) => failure.into(),
+            NotQueued::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotCancelled> for Problem {
+    fn from(error: NotCancelled) -> Self {
+        match error {
+            NotCancelled::Sent | NotCancelled::Ended => Self::new(
+                Code::CommandOver,
+                error.to_string(),
+                "GET /v1/stations/{id}/commands/{command} says what came of it",
+            ),
+            NotCancelled::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Unwritten> for Problem {
+    fn from(error: Unwritten) -> Self {
+        match error {
+            Unwritten::Read(error) => error.into(),
+            Unwritten::Commit(error) => error.into(),
         }
     }
 }

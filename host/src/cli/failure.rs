@@ -22,7 +22,13 @@ const NEXT: &[(Code, &str)] = &[
         Code::StationNotFound,
         "see `plugpoint station list`; `plugpoint station set ID` makes one known",
     ),
-    (Code::StationOffline, "wait until it is online; `plugpoint events tail` shows when"),
+    (
+        Code::StationOffline,
+        "wait until it is online, which `plugpoint events tail` shows; `station call … --queue 1h` waits for you",
+    ),
+    (Code::CommandNotFound, "see `plugpoint station commands ID --all`"),
+    (Code::CommandOver, "see what came of it with `plugpoint station commands ID COMMAND`"),
+    (Code::UnknownAction, "see `plugpoint ocpp actions`"),
     (
         Code::StationTimedOut,
         "look at what it reports with `plugpoint events tail`, or repeat with a longer --timeout",
@@ -49,6 +55,7 @@ impl Failure {
             code: code.to_owned(),
             message: message.into(),
             next: next.into(),
+            command: None,
             ocpp_code: None,
             description: None,
             details: None,
@@ -116,6 +123,9 @@ fn tell(view: &ErrorView, to: &mut impl io::Write) -> io::Result<()> {
     }
     if let Some(details) = view.details.as_ref().filter(|details| details.get() != "{}") {
         writeln!(to, "       {}", super::table::visible(details.get()))?;
+    }
+    if let Some(command) = &view.command {
+        writeln!(to, "       on record as command {}", super::table::visible(command))?;
     }
     if !view.next.is_empty() {
         writeln!(to, " next: {}", view.next)?;

@@ -7,6 +7,7 @@ mod demo;
 mod events;
 mod failure;
 pub mod guest;
+mod ocpp;
 mod output;
 mod paging;
 mod plugin;
@@ -67,6 +68,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Plugins: make, build, load, list, settings, order, logs and more
     Plugin(plugin::PluginArgs),
+    /// What the versions of OCPP consist of: actions and what they take
+    Ocpp(ocpp::OcppArgs),
     /// The certificate authority of the house
     Ca(security::AuthorityArgs),
     /// The certificate that the server shows to stations
@@ -103,6 +106,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Plugin(args) => on_one_core(plugin::run(args, output)),
         Command::Ca(args) => on_one_core(security::authority(args, output)),
         Command::Tls(args) => on_one_core(security::tls(args, output)),
+        Command::Ocpp(args) => on_one_core(async { ocpp::run(args, output) }),
         Command::Export(args) => on_one_core(archive::export(args, output)),
         Command::Import(args) => on_one_core(archive::import(args, output)),
         Command::CompileComponent { input, output } => {

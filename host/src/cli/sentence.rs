@@ -22,12 +22,12 @@ pub fn line(event: &EventView) -> String {
     visible(&format!("{time} #{:<6} {station:<12} {what}", event.seq))
 }
 
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
 fn what(body: &EventBody, card: Option<&str>) -> String {
     let card = card.unwrap_or("(forgotten)");
-    let because = |reason: &Option<String>| match reason {
-        Some(reason) => format!(" ({reason})"),
-        None => String::new(),
-    };
     match body {
         EventBody::Connected { protocol, peer } => format!("connected from {peer} with {protocol}"),
         EventBody::Disconnected { why } => format!("disconnected: {why}"),
@@ -93,8 +93,9 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         EventBody::MessageRefused { action, why } => {
             format!("was refused {}: {why}", action.as_deref().unwrap_or("a message"))
         }
-        EventBody::CommandAnswered { action, outcome, plugin, .. } => {
-            outcome_of(action, plugin.as_ref(), outcome)
+        EventBody::CommandAnswered { action, outcome, status, plugin, .. } => {
+            let said = status.as_ref().map(|status| format!(": {status}")).unwrap_or_default();
+            format!("{}{said}", outcome_of(action, plugin.as_ref(), outcome))
         }
         EventBody::PluginChanged { plugin, change, version, digest } => {
             format!("plugin {plugin}: {} {version} ({})", changed(*change), digest.short())
@@ -170,10 +171,26 @@ fn outcome_of(action: &str, plugin: Option<&PluginName>, outcome: &CommandOutcom
         CommandOutcome::Invalid => {
             format!("was not sent {action}, which is no call of its protocol")
         }
+        CommandOutcome::Cancelled => format!("was not sent {action}, which was taken back"),
         CommandOutcome::Expired => format!("was not sent {action}, which waited too long"),
         CommandOutcome::Restarted => {
             format!("may or may not have heard {action}: the server stopped before the answer")
         }
+    }
+}
+
+/// The same in a word or two, for a table.
+pub(super) fn ended(outcome: &CommandOutcome) -> String {
+    match outcome {
+        CommandOutcome::Answered => "answered".to_owned(),
+        CommandOutcome::Refused(code) => format!("refused: {code}"),
+        CommandOutcome::Unfit => "answered what its protocol does not allow".to_owned(),
+        CommandOutcome::TimedOut => "timed out".to_owned(),
+        CommandOutcome::Disconnected => "disconnected".to_owned(),
+        CommandOutcome::Invalid => "no call of its protocol".to_owned(),
+        CommandOutcome::Expired => "expired".to_owned(),
+        CommandOutcome::Cancelled => "cancelled".to_owned(),
+        CommandOutcome::Restarted => "cut off by a restart".to_owned(),
     }
 }
 

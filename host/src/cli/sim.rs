@@ -2,15 +2,18 @@
 
 mod fleet;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use self::fleet::FleetArgs;
+use super::failure::Failure;
 use super::output::Output;
 use super::tally::{Tally, kilo, the_end};
 use crate::sim::{Endpoint, Event, Misdeed, Report, Station};
+use crate::tls::Caller;
 
 /// Reports that may wait to be shown.
 const REPORTS: usize = 1024;
@@ -26,6 +29,15 @@ pub(super) struct SimArgs {
     /// Where stations connect; each adds its id to the path
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ocpp")]
     endpoint: Endpoint,
+    /// Whom stations trust over wss: certificates of authorities in PEM, such as `plugpoint ca export` prints
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// The certificate that every station shows over wss, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Key of that certificate in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Stop after so many seconds; without it, on Ctrl-C
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u64>,
@@ -42,7 +54,8 @@ pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCod
     let mut tally = Tally::default();
     let profiles = args.fleet.profiles()?;
     profiles.iter().for_each(|profile| tally.expect(profile));
-    let start = |profile| Station::start(profile, args.endpoint.clone(), sender.clone());
+    let endpoint = endpoint(&args)?;
+    let start = |profile| Station::start(profile, endpoint.clone(), sender.clone());
     let stations = profiles.into_iter().map(start).collect::<Vec<_>>();
     let count = stations.len();
     drop(sender);
@@ -63,6 +76,22 @@ pub(super) async fn run(args: SimArgs, output: Output) -> anyhow::Result<ExitCod
     }
     tally.unfinished(unfinished);
     conclude(&tally, &args, output)
+}
+
+fn endpoint(args: &SimArgs) -> anyhow::Result<Endpoint> {
+    let endpoint = args.endpoint.clone();
+    match &args.tls_ca {
+        Some(trust) => {
+            let identity = args.tls_certificate.as_deref().zip(args.tls_key.as_deref());
+            Ok(endpoint.called_by(Caller::read(trust, identity)?))
+        }
+        None if endpoint.is_tls() => {
+            let next =
+                "name a file with --tls-ca; `plugpoint ca export` prints the authority of a server";
+            Err(Failure::usage("stations do not know whom to trust over wss", next).into())
+        }
+        None => Ok(endpoint),
+    }
 }
 
 /// Shows what happens until `end`.

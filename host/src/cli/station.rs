@@ -1,5 +1,6 @@
 //! `plugpoint station …`: look at stations, set them up, call them.
 
+mod call;
 mod certificates;
 mod config;
 mod handling;
@@ -12,7 +13,6 @@ mod variable;
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::client::{Client, Reach};
@@ -20,10 +20,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::paging::{Page, more};
 use super::table::{Table, or_nothing, visible};
-use crate::admin::views::{
-    Change, CommandRequest, CommandResponse, StationChange, StationView, StationsPage,
-    WaitingCommandView, WaitingCommandsPage,
-};
+use crate::admin::views::{Change, CommandResponse, StationChange, StationView, StationsPage};
 use crate::domain::{SecurityProfile, StationId};
 
 /// How long the server is given beyond the time that it gives the station.
@@ -66,13 +63,13 @@ enum StationCommand {
     /// Read and set what a station can be configured with
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Send any call to a station and wait for its answer
-    Call(CallArgs),
-    /// List what plugins want a station to do, as long as it waits for the station
-    Commands {
-        /// The station's id
-        id: StationId,
-    },
+    /// Send any call to a station and wait for its answer, or have it queued
+    #[command(disable_help_flag = true)]
+    Call(call::CallArgs),
+    /// List what a station is to do, or what became of it
+    Commands(call::CommandsArgs),
+    /// Take back a command that was not sent yet
+    Cancel(call::CancelArgs),
 }
 
 /// How long a station may take to answer one call.
@@ -119,24 +116,8 @@ async fn send(
     patience: Patience,
 ) -> anyhow::Result<Answer> {
     let payload = serde_json::value::to_raw_value(&payload)?;
-    let response = post(client, id, action, payload, patience).await?;
+    let response = call::post(client, id, action, payload, patience).await?;
     Ok(Answer { response })
-}
-
-async fn post(
-    client: &Client,
-    id: &StationId,
-    action: &str,
-    payload: Box<RawValue>,
-    Patience { seconds }: Patience,
-) -> anyhow::Result<CommandResponse> {
-    let request = CommandRequest {
-        action: action.to_owned(),
-        payload: Some(payload),
-        timeout_ms: Some(seconds * 1000),
-    };
-    let path = ["stations", id.as_str(), "commands"];
-    client.post(&path, &request, Duration::from_secs(seconds) + GRACE).await
 }
 
 #[derive(Debug, clap::Args)]
@@ -161,27 +142,14 @@ struct SetArgs {
     /// The station can show what a session costs so far: tell it (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     shows_cost: Option<bool>,
-    #[command(flatten)]
-    handling: handling::HandlingArgs,
     /// The weakest security profile with which it may come in: 0 (its name alone), 1 (password), 2 (password over TLS), 3 (certificate); empty for 1 if it has a password, else 0
     #[arg(long, value_name = "PROFILE")]
     least_profile: Option<String>,
     /// Once it has come in with a stronger profile, let that be its weakest (or, with `=false`, do not)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     raise_profile: Option<bool>,
-}
-
-#[derive(Debug, clap::Args)]
-struct CallArgs {
-    /// The station's id
-    id: StationId,
-    /// OCPP action, such as RemoteStartTransaction
-    action: String,
-    /// Payload, a JSON object; `-` reads it from standard input
-    #[arg(default_value = "{}")]
-    payload: String,
     #[command(flatten)]
-    patience: Patience,
+    handling: handling::HandlingArgs,
 }
 
 fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -189,6 +157,11 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()> {
+    if let StationCommand::Call(call) = &args.command
+        && call.help
+    {
+        return call::help(&args.reach, call, output).await;
+    }
     let client = args.reach.client()?;
     match args.command {
         StationCommand::List(page) => {
@@ -209,12 +182,9 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Start(args) => remote::start(&client, args, output).await,
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
-        StationCommand::Call(args) => call(&client, args, output).await,
-        StationCommand::Commands { id } => {
-            let path = ["stations", id.as_str(), "commands"];
-            let list: WaitingCommandsPage = client.get(&path, &[]).await?;
-            output.show(&list, |list| waiting(&list.commands))
-        }
+        StationCommand::Call(args) => call::call(&client, args, output).await,
+        StationCommand::Commands(args) => call::commands(&client, args, output).await,
+        StationCommand::Cancel(args) => call::cancel(&client, args, output).await,
     }
 }
 
@@ -260,18 +230,6 @@ pub(super) fn text_change(option: Option<String>) -> Change<String> {
     }
 }
 
-async fn call(client: &Client, args: CallArgs, output: Output) -> anyhow::Result<()> {
-    let payload = match args.payload.as_str() {
-        "-" => std::io::read_to_string(std::io::stdin().lock())?,
-        text => text.to_owned(),
-    };
-    let payload = RawValue::from_string(payload).map_err(|error| {
-        Failure::usage(format!("the payload is not JSON: {error}"), "pass one JSON object")
-    })?;
-    let answer = post(client, &args.id, &args.action, payload, args.patience).await?;
-    output.show(&answer, |answer| answer.response.get().to_owned())
-}
-
 fn table(stations: &[StationView]) -> String {
     let mut table = Table::new(&[
         "STATION",
@@ -297,21 +255,6 @@ fn table(stations: &[StationView]) -> String {
         ]);
     }
     if table.is_empty() { "no stations yet\n".to_owned() } else { table.render() }
-}
-
-fn waiting(commands: &[WaitingCommandView]) -> String {
-    let mut table = Table::new(&["COMMAND", "PLUGIN", "ACTION", "QUEUED", "EXPIRES", "SENT"]);
-    for command in commands {
-        table.row(vec![
-            command.id.clone(),
-            command.plugin.to_string(),
-            command.action.clone(),
-            command.queued.to_string(),
-            command.expires.to_string(),
-            or_nothing(command.sent),
-        ]);
-    }
-    if table.is_empty() { "nothing waits\n".to_owned() } else { table.render() }
 }
 
 fn details(station: &StationView) -> String {

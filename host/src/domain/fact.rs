@@ -163,9 +163,13 @@ pub enum FactBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
-        /// The plugin that asked for it, and by which name it knows the command; `None` for an operator's.
+        /// The station's word for what it made of it, where its answer has one.
+        #[serde(default)]
+        status: Option<String>,
+        /// The plugin that asked for it; `None` for an operator's.
         #[serde(default)]
         plugin: Option<PluginName>,
+        /// By which name the plugin knows it, or the number of an operator's.
         #[serde(default)]
         command: Option<String>,
     },
@@ -225,6 +229,8 @@ pub enum CommandOutcome {
     Invalid,
     /// Not sent: it waited too long.
     Expired,
+    /// Not sent: an operator took it back.
+    Cancelled,
     /// The server went away between the call and its answer.
     Restarted,
 }

@@ -4,6 +4,7 @@
 
 mod address;
 mod certificate;
+mod command;
 mod decision;
 mod fact;
 mod hex;
@@ -20,6 +21,7 @@ mod units;
 
 pub use address::{Addresses, BadPath, StationPath};
 pub use certificate::{CertificateRequest, StationCertificate};
+pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
 pub use fact::{
     CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,

@@ -1,6 +1,7 @@
 //! What plugins want done at stations, and what comes back to them. Knows no socket, no plugin's inside and no queue.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::plugin::json_text;
 use super::{CommandOutcome, Millis, PluginName, StationId};
@@ -9,13 +10,13 @@ use super::{CommandOutcome, Millis, PluginName, StationId};
 /// others pass it by.
 pub const MAX_POST: usize = 1024;
 
-/// Longest payload of a plugin's command, in bytes.
+/// Longest payload of a command that is kept, in bytes.
 pub const MAX_COMMAND_PAYLOAD: usize = 16 << 10;
 
-/// Longest answer of a station that is handed to a plugin, in bytes.
+/// Longest answer of a station that is kept, in bytes.
 pub const MAX_COMMAND_ANSWER: usize = 32 << 10;
 
-/// A call to a station that a plugin wants made, as it waits.
+/// A call to a station that somebody wants made, as it waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedCommand {
     pub action: String,
@@ -59,18 +60,22 @@ pub enum Message {
     Event { sender: PluginName, topic: String, body: String },
 }
 
-/// What became of a plugin's command: it was sent once or not at all.
+/// What became of a command that was queued or recorded: it was sent once or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandEnd {
-    /// JSON text; `None` when it is too long to be handed over.
+    /// JSON text; `None` when it is too long to be kept.
     Answered(Option<String>),
     /// The station answered with a CALLERROR.
     Refused { code: String, description: String },
     /// Not sent: the station's protocol has no such call.
     Invalid(String),
+    /// The station answered what its protocol does not allow: what is wrong with it, and the answer as a JSON text.
+    Unfit { why: String, answer: Option<String> },
     /// Not sent: it waited too long.
     Expired,
+    /// Not sent: an operator took it back.
+    Cancelled,
     /// Sent, and nobody knows whether the station acted.
     Unknown(Doubt),
 }
@@ -79,8 +84,6 @@ pub enum CommandEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doubt {
-    /// It answered what its protocol does not allow.
-    Unfit,
     TimedOut,
     Disconnected,
     /// The server went away before the answer was on the disk.
@@ -90,7 +93,6 @@ pub enum Doubt {
 impl Doubt {
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Unfit => "unfit-answer",
             Self::TimedOut => "timed-out",
             Self::Disconnected => "disconnected",
             Self::Restarted => "restarted",
@@ -98,18 +100,48 @@ impl Doubt {
     }
 }
 
+/// Longest word of a station for what it made of a call that is kept, in characters. The longest of OCPP has 36.
+const MAX_STATUS: usize = 50;
+
 impl CommandEnd {
+    /// The answer as it may be kept.
+    pub fn answered(answer: &RawValue) -> Self {
+        Self::Answered(fitting(answer))
+    }
+
+    /// The same of one that is not what its protocol allows.
+    pub fn unfit(why: String, answer: &RawValue) -> Self {
+        Self::Unfit { why, answer: fitting(answer) }
+    }
+
+    /// The station's word for what it made of the call, where its answer has one.
+    pub fn status(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Status {
+            status: String,
+        }
+        let (Self::Answered(answer) | Self::Unfit { answer, .. }) = self else { return None };
+        let answer = serde_json::from_str::<Status>(answer.as_ref()?).ok()?;
+        (answer.status.chars().count() <= MAX_STATUS).then_some(answer.status)
+    }
+
     /// As the log keeps it.
     pub fn outcome(&self) -> CommandOutcome {
         match self {
             Self::Answered(_) => CommandOutcome::Answered,
             Self::Refused { code, .. } => CommandOutcome::Refused(code.clone()),
             Self::Invalid(_) => CommandOutcome::Invalid,
+            Self::Unfit { .. } => CommandOutcome::Unfit,
             Self::Expired => CommandOutcome::Expired,
-            Self::Unknown(Doubt::Unfit) => CommandOutcome::Unfit,
+            Self::Cancelled => CommandOutcome::Cancelled,
             Self::Unknown(Doubt::TimedOut) => CommandOutcome::TimedOut,
             Self::Unknown(Doubt::Disconnected) => CommandOutcome::Disconnected,
             Self::Unknown(Doubt::Restarted) => CommandOutcome::Restarted,
         }
     }
+}
+
+fn fitting(answer: &RawValue) -> Option<String> {
+    let text = answer.get();
+    (text.len() <= MAX_COMMAND_ANSWER).then(|| text.to_owned())
 }

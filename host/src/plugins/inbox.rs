@@ -47,6 +47,9 @@ impl Plugin {
     }
 }
 
+/// The station answered, and nobody can tell from the answer whether it acted.
+const UNFIT: &str = "unfit-answer";
+
 /// The message in the contract's types, all of it borrowed.
 fn lend(message: &Message) -> wit::Message<'_> {
     match message {
@@ -71,7 +74,9 @@ fn outcome(end: &CommandEnd) -> wit::Outcome<'_> {
             wit::Outcome::Refused(wit::Refusal { code, description })
         }
         CommandEnd::Invalid(why) => wit::Outcome::Invalid(why),
+        CommandEnd::Unfit { .. } => wit::Outcome::Unknown(UNFIT),
         CommandEnd::Expired => wit::Outcome::Expired,
+        CommandEnd::Cancelled => wit::Outcome::Invalid("an operator took it back"),
         CommandEnd::Unknown(doubt) => wit::Outcome::Unknown(doubt.as_str()),
     }
 }

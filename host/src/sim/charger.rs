@@ -142,7 +142,7 @@ pub struct Charger {
     pub(super) transactions: BTreeMap<ChargeNo, String>,
     pub(super) charges: ChargeNo,
     pub(super) next_card: usize,
-    power_on: Millis,
+    pub(super) power_on: Millis,
     /// To be done when nobody charges any more.
     pub(super) reset_due: bool,
     pub(super) winding_down: bool,

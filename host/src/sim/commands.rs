@@ -7,6 +7,7 @@ use super::bay::Doing;
 use super::charger::{Charger, Output};
 use super::message::{Body, Command, Ending, Outcome, Response, Wanted};
 use super::settings::{Topic, Unchanged};
+use super::stock::Stock;
 use crate::domain::{IdToken, Millis};
 
 impl Charger {
@@ -19,6 +20,9 @@ impl Charger {
         out: &mut Vec<Output>,
     ) {
         let Some(command) = (self.wire().command)(&action, payload) else {
+            if self.do_as_told(now, &id, &action, payload, out) {
+                return;
+            }
             let description = "this station does not know the action";
             out.push(Output::Refuse { id, code: "NotImplemented", description });
             out.push(Output::Report(Event::Commanded { action, answer: "NotImplemented" }));
@@ -37,6 +41,25 @@ impl Charger {
             self.reboot(now, out);
         }
         out.push(Output::Report(Event::Commanded { action, answer }));
+    }
+
+    /// An action that the station only pretends to carry out. `false` when its version has no such action.
+    fn do_as_told(
+        &mut self,
+        now: Millis,
+        id: &str,
+        action: &str,
+        asked: &Value,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let written = self.profile.faults.clock.writes(now, self.power_on);
+        let stock = Stock { catalogue: self.wire().catalogue, now: &written };
+        let Some((payload, answer)) = stock.answer(action) else { return false };
+        let follow_ups = stock.follow_ups(action, asked);
+        out.push(Output::Answer { id: id.to_owned(), payload });
+        out.push(Output::Report(Event::Commanded { action: action.to_owned(), answer }));
+        follow_ups.into_iter().for_each(|body| self.say(body));
+        true
     }
 
     fn obey(&mut self, now: Millis, command: Command, out: &mut Vec<Output>) -> Response {

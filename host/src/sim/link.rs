@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use super::{Charger, Event, Input, Output, Profile, Report, habits};
 use crate::domain::Millis;
 use crate::ocpp::frame::{Frame, MessageId, MessageType, Problem, empty_object};
+use crate::tls::{Caller, Wire};
 
 /// How long a connection may take to come up, and a frame to be taken off our hands.
 const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,18 +39,22 @@ const ORDERS: usize = 4;
 const PATH_SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Wire>;
 
-/// Where stations connect: `ws://HOST:PORT/PATH`, to which each adds its id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where stations connect: `ws://HOST:PORT/PATH` or `wss://…`, to which each adds its id.
+#[derive(Debug, Clone)]
 pub struct Endpoint {
+    host: String,
+    is_tls: bool,
+    /// With what, over TLS.
+    caller: Option<Caller>,
     authority: String,
     path: String,
 }
 
 /// An address that no simulated station can use.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not an address of the form ws://HOST:PORT/ocpp")]
+#[error("{0} is not an address of the form ws://HOST:PORT/ocpp or wss://HOST:PORT/ocpp")]
 pub struct BadEndpoint(String);
 
 impl std::str::FromStr for Endpoint {
@@ -58,15 +63,39 @@ impl std::str::FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, BadEndpoint> {
         let bad = || BadEndpoint(text.to_owned());
         let uri: Uri = text.parse().map_err(|_| bad())?;
-        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("ws"));
-        let authority = authority.ok_or_else(bad)?;
-        let port = authority.port_u16().unwrap_or(80);
+        let is_tls = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
+            _ => return Err(bad()),
+        };
+        let authority = uri.authority().ok_or_else(bad)?;
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let path = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { authority: format!("{}:{port}", authority.host()), path })
+        let host = authority.host().to_owned();
+        Ok(Self { authority: format!("{host}:{port}"), path, host, is_tls, caller: None })
     }
 }
 
 impl Endpoint {
+    /// What stations need for `wss://`: whom they believe, and what they show.
+    pub fn called_by(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    async fn connect(&self) -> std::io::Result<Wire> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        stream.set_nodelay(true)?;
+        match &self.caller {
+            Some(caller) if self.is_tls => caller.call(&self.host, stream).await,
+            None if self.is_tls => Err(std::io::Error::other("whom to trust was not said")),
+            _ => Ok(Wire::Plain(stream)),
+        }
+    }
+
     /// The address on which one station connects.
     fn of(&self, profile: &Profile) -> String {
         let id = utf8_percent_encode(profile.id.as_str(), PATH_SEGMENT).to_string();
@@ -257,8 +286,7 @@ impl Life {
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
                 headers.insert(header::AUTHORIZATION, format!("Basic {pair}").parse()?);
             }
-            let stream = TcpStream::connect(&self.endpoint.authority).await?;
-            stream.set_nodelay(true)?;
+            let stream = self.endpoint.connect().await?;
             let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
             let connection =
                 tokio_tungstenite::client_async_with_config(request, stream, Some(config));

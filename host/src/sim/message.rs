@@ -1,6 +1,9 @@
-//! What a simulated station and its server say to each other, in words that no version of OCPP owns. Knows no JSON.
+//! What a simulated station and its server say to each other, in words that no version of OCPP owns. Knows no JSON
+//! but what the catalogue makes of it.
 
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::Clock;
 use super::bay::Condition;
@@ -55,6 +58,11 @@ pub(super) enum Body {
         why: Ending,
         at: Millis,
     },
+    /// What a call led to that the station has no behaviour of its own for; the words are the version's.
+    FollowUp {
+        action: &'static str,
+        payload: Value,
+    },
     /// All settings, because the server asked for a report.
     Report {
         request: i64,
@@ -84,6 +92,7 @@ impl Body {
             | Self::Status { .. }
             | Self::Authorize { .. }
             | Self::Report { .. }
+            | Self::FollowUp { .. }
             | Self::OpenStream { .. } => None,
         }
     }

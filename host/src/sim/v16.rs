@@ -9,11 +9,13 @@ use super::message::{Body, Command, Ending, Limit, Outcome, Reply, Response, Wan
 use super::settings::{Setting, Topic};
 use super::wire::{Wire, count, number, text};
 use crate::domain::IdToken;
+use crate::ocpp::catalogue::V16;
 use crate::ocpp::frame::CALLS;
 
 pub(super) static WIRE: Wire = Wire {
     subprotocol: "ocpp1.6",
     message_types: CALLS,
+    catalogue: &V16,
     action,
     payload,
     reply,
@@ -47,6 +49,7 @@ const fn action(body: &Body) -> &'static str {
         Body::Start { .. } => "StartTransaction",
         Body::Meter { .. } => "MeterValues",
         Body::Stop { .. } => "StopTransaction",
+        Body::FollowUp { action, .. } => action,
         Body::Report { .. } | Body::OpenStream { .. } => "DataTransfer",
     }
 }
@@ -84,6 +87,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             "reason": reason(*why),
         }),
         // OCPP 1.6 has no streams, and no command that asks for a report.
+        Body::FollowUp { payload, .. } => payload.clone(),
         Body::Report { .. } | Body::OpenStream { .. } => json!({ "vendorId": writing.vendor }),
     }
 }
@@ -128,6 +132,7 @@ fn reply(body: &Body, answer: &Value) -> Reply {
         | Body::Meter { .. }
         | Body::Stop { .. }
         | Body::Report { .. }
+        | Body::FollowUp { .. }
         | Body::OpenStream { .. } => Reply::Noted { cost: None },
     }
 }

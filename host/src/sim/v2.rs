@@ -13,11 +13,13 @@ use super::settings::{Setting, Topic};
 use super::stream::Part;
 use super::wire::{Wire, count, number, text};
 use crate::domain::{IdToken, Millis};
+use crate::ocpp::catalogue::{V21, V201};
 use crate::ocpp::frame::{CALLS, CALLS_AND_SENDS};
 
 pub(super) static WIRE_201: Wire = Wire {
     subprotocol: "ocpp2.0.1",
     message_types: CALLS,
+    catalogue: &V201,
     action,
     payload,
     reply,
@@ -33,6 +35,7 @@ pub(super) static WIRE_21: Wire = Wire {
     message_types: CALLS_AND_SENDS,
     command: |action, payload| stream_command(action, payload).or_else(|| command(action, payload)),
     stream: Some(part),
+    catalogue: &V21,
     ..WIRE_201
 };
 
@@ -62,6 +65,7 @@ const fn action(body: &Body) -> &'static str {
         Body::Start { .. } | Body::Meter { .. } | Body::Stop { .. } => "TransactionEvent",
         Body::Report { .. } => "NotifyReport",
         Body::OpenStream { .. } => "OpenPeriodicEventStream",
+        Body::FollowUp { action, .. } => action,
     }
 }
 
@@ -123,6 +127,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
                 "requestId": request, "generatedAt": writing.time(*at), "seqNo": 0, "tbc": false, "reportData": data,
             })
         }
+        Body::FollowUp { payload, .. } => payload.clone(),
         Body::OpenStream { interval } => json!({ "constantStreamData": stream(*interval) }),
     }
 }
@@ -207,7 +212,9 @@ fn reply(body: &Body, answer: &Value) -> Reply {
         Body::OpenStream { .. } => {
             Reply::Stream { accepted: text(answer, "/status") == Some("Accepted") }
         }
-        Body::Heartbeat | Body::Status { .. } | Body::Report { .. } => Reply::Noted { cost: None },
+        Body::Heartbeat | Body::Status { .. } | Body::Report { .. } | Body::FollowUp { .. } => {
+            Reply::Noted { cost: None }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The versions of OCPP that a simulated station can speak, as data and functions. Knows no station.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::settings::Topic;
 use super::stream::Part;
 use super::{v2, v16};
 use crate::domain::Millis;
-use crate::ocpp::MessageType;
+use crate::ocpp::{Catalogue, MessageType};
 
 /// Which version of OCPP a station speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +60,8 @@ pub(super) struct Wire {
     pub(super) subprotocol: &'static str,
     /// The types of message that it has.
     pub(super) message_types: &'static [MessageType],
+    /// What is said where a station has no behaviour of its own.
+    pub(super) catalogue: &'static LazyLock<Catalogue>,
     pub(super) action: fn(&Body) -> &'static str,
     pub(super) payload: fn(&Body, &Writing<'_>) -> Value,
     /// What the server's answer to a message says.

@@ -8,7 +8,8 @@ use tracing::{info, warn};
 use super::credentials::{Credentials, spellings};
 use super::handling::Handling;
 use crate::domain::{
-    SecurityProfile, StationCertificate, StationId, StationRecord, Validation, Versioned,
+    SecurityProfile, StationCertificate, StationId, StationPath, StationRecord, Validation,
+    Versioned,
 };
 use crate::ocpp::Dialect;
 use crate::store::{Commit, CommitError, Expect, Store, StoreError};
@@ -20,6 +21,8 @@ pub struct Admission {
     pub credentials: Credentials,
     /// Stations that nobody registered may come in, without a password.
     pub accept_unknown: bool,
+    /// Below which stations connect.
+    pub path: StationPath,
     /// For stations whose record does not say how strict to be.
     pub validation: Validation,
 }

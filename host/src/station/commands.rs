@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
-use super::registry::{Command, CommandFailure, Record};
-use crate::domain::CommandOutcome;
+use super::registry::{Command, CommandFailure};
 use crate::ocpp::{Frame, MessageId, OwnCall};
 
 /// Commands that may wait for one station.
@@ -36,24 +35,7 @@ pub(super) enum Sender {
 pub(super) struct Settled {
     pub(super) sender: Sender,
     pub(super) action: String,
-    pub(super) record: Record,
     pub(super) result: Result<Box<RawValue>, CommandFailure>,
-}
-
-impl Settled {
-    /// What the record says of it; nothing of a command that never left.
-    pub(super) fn outcome(&self) -> Option<CommandOutcome> {
-        match &self.result {
-            Ok(_) => Some(CommandOutcome::Answered),
-            Err(CommandFailure::Refused { code, .. }) => {
-                Some(CommandOutcome::Refused(code.clone()))
-            }
-            Err(CommandFailure::Unfit { .. }) => Some(CommandOutcome::Unfit),
-            Err(CommandFailure::TimedOut) => Some(CommandOutcome::TimedOut),
-            Err(CommandFailure::Disconnected) => Some(CommandOutcome::Disconnected),
-            Err(_) => None,
-        }
-    }
 }
 
 struct Pending {
@@ -64,8 +46,7 @@ struct Pending {
 
 impl Pending {
     fn end(self, result: Result<Box<RawValue>, CommandFailure>) -> Settled {
-        let Command { action, record, .. } = self.command;
-        Settled { sender: self.sender, action, record, result }
+        Settled { sender: self.sender, action: self.command.action, result }
     }
 }
 
@@ -120,9 +101,8 @@ impl Commands {
             self.notices.pop_front();
         }
         let OwnCall { action, payload } = call;
-        // What came of it is for the log, not for the records.
-        let (action, record) = (action.to_owned(), Record::Sender);
-        let command = Command { action, payload, timeout: NOTICE_LIMIT, record };
+        let action = action.to_owned();
+        let command = Command { action, payload, timeout: NOTICE_LIMIT };
         self.notices.push_back(Pending { sender, command, deadline: now + NOTICE_LIMIT });
     }
 

@@ -27,10 +27,9 @@ use super::admission::{Admission, Admitted, Knock, Refusal, Way};
 use super::credentials::read_basic;
 use super::registry::{Arrival, Registry, Stranger, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
-use super::stream::Stream;
-use crate::domain::{StationId, StationPath};
+use crate::domain::StationId;
 use crate::ocpp::{DIALECTS, Dialect};
-use crate::tls::Handshake;
+use crate::tls::{Handshake, Wire};
 
 /// Connections that may be on their way through the door. More wait in the listener's backlog.
 const MAX_KNOCKING: usize = 1024;
@@ -51,8 +50,6 @@ const MAX_LOGGED_PATH: usize = 100;
 pub struct Door {
     pub registry: Registry,
     pub admission: Admission,
-    /// Below which stations connect.
-    pub path: StationPath,
 }
 
 impl Door {
@@ -85,7 +82,7 @@ impl Door {
                 let _ = stream.set_nodelay(true);
                 match handshake {
                     Some(handshake) => door.shake(stream, handshake, peer).await,
-                    None => door.greet(Stream::Plain(stream), Way::in_the_clear(peer)).await,
+                    None => door.greet(Wire::Plain(stream), Way::in_the_clear(peer)).await,
                 }
                 drop(turn);
             });
@@ -96,7 +93,7 @@ impl Door {
         match tokio::time::timeout(HEAD_LIMIT, handshake.accept(stream)).await {
             Ok(Ok((stream, certificate))) => {
                 let way = Way { peer, is_tls: true, certificate };
-                self.greet(Stream::Tls(Box::new(stream)), way).await;
+                self.greet(stream, way).await;
             }
             Ok(Err(refused)) => {
                 let station = refused.claims.as_deref().unwrap_or_default();
@@ -106,7 +103,7 @@ impl Door {
         }
     }
 
-    async fn greet(self: Arc<Self>, stream: Stream, way: Way) {
+    async fn greet(self: Arc<Self>, stream: Wire, way: Way) {
         let peer = way.peer;
         let way = Arc::new(way);
         let service = service_fn(move |request| {
@@ -127,14 +124,16 @@ impl Door {
 
     async fn answer(&self, mut request: Request<Incoming>, way: &Way) -> Response<Full<Bytes>> {
         let (path, peer) = (request.uri().path().to_owned(), way.peer);
-        let station = self.path.station(&path);
+        let station = self.admission.path.station(&path);
         let admitted = match read_knock(station.as_ref(), request.headers()) {
             Ok(knock) => match self.admission.admit(&knock, way).await {
-                Err(Refusal::Unknown) => {
-                    self.registry.note_stranger(stranger(&knock, peer));
-                    Err(Refusal::Unknown)
+                Ok(admitted) => Ok((knock, admitted)),
+                Err(refusal) => {
+                    if matches!(refusal, Refusal::Unknown) {
+                        self.registry.note_stranger(stranger(&knock, peer));
+                    }
+                    Err(refusal)
                 }
-                admitted => admitted.map(|admitted| (knock, admitted)),
             },
             Err(refusal) => Err(refusal),
         };
@@ -267,7 +266,7 @@ async fn hand_over(
 ) {
     let Knock { station, offered, .. } = knock;
     let Admitted { profile, dialect, handling } = admitted;
-    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else {
         return warn!(%station, %peer, "the upgraded connection is not the one that was accepted");
     };
     let socket = Socket::upgraded(parts.io.into_inner(), parts.read_buf).await;

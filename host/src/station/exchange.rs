@@ -3,7 +3,6 @@
 //! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::display;
@@ -150,7 +149,7 @@ pub(super) struct Exchange {
     ask: Option<Box<AuthorizeAsk>>,
     stage: Stage,
     tries: u32,
-    doubt: Option<Cow<'static, str>>,
+    doubt: Option<Box<str>>,
     shows_cost: bool,
     /// Boxed: few stations have any.
     to_show: Option<Box<CostToShow>>,
@@ -253,7 +252,7 @@ impl Exchange {
             (Request::Sign(wanted), Found::Station(station)) => {
                 let (commit, refusal) = self.scribe.sign(wanted, &station.value);
                 let accepted = refusal.is_none();
-                self.doubt = refusal.map(Cow::Owned);
+                self.doubt = refusal.map(String::into_boxed_str);
                 self.commit(commit, Answer::Signing { accepted }, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
@@ -318,13 +317,12 @@ impl Exchange {
 
     /// The first word on a number counts. That a second one differs is for the operator to know.
     fn doubtful(&mut self, step: Step) -> Step {
-        self.doubt =
-            Some(Cow::Borrowed("an event differs from the one that came under its number before"));
+        self.doubt = Some("an event differs from the one that came under its number before".into());
         step
     }
 
     /// What the operator should know of the call, once.
-    pub(super) fn take_doubt(&mut self) -> Option<Cow<'static, str>> {
+    pub(super) fn take_doubt(&mut self) -> Option<Box<str>> {
         self.doubt.take()
     }
 

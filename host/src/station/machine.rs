@@ -18,7 +18,7 @@ use super::exchange::{Exchange, Found, Look, Step, Welcome};
 use super::handling::Handling;
 use super::liveness::{Liveness, Pulse};
 use super::probation::Probation;
-use super::registry::{Command, CommandFailure, Record};
+use super::registry::{Command, CommandFailure};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
@@ -323,7 +323,7 @@ impl Machine {
         let step = event(exchange);
         let doubt = exchange.take_doubt();
         if let Some(doubt) = doubt {
-            self.warn(now, doubt.into_owned());
+            self.warn(now, doubt.into_string());
         }
         self.carry_out(now, step);
         self.next_exchange(now);
@@ -419,17 +419,10 @@ impl Machine {
     }
 
     fn settle(&mut self, now: Now, settled: Settled) {
-        let outcome = settled.outcome();
-        let Settled { sender, action, record, result } = settled;
+        let Settled { sender, action, result } = settled;
         match sender {
             Sender::House(_) => self.told(now, &action, result),
-            Sender::Caller(id) => {
-                if let Some(outcome) = outcome.filter(|_| record == Record::Station) {
-                    let (plugin, command) = (None, None);
-                    self.note(now, FactBody::CommandAnswered { action, outcome, plugin, command });
-                }
-                self.outputs.push_back(Output::Settle(id, result));
-            }
+            Sender::Caller(id) => self.outputs.push_back(Output::Settle(id, result)),
         }
     }
 

@@ -25,7 +25,6 @@ mod scribe;
 mod signing;
 mod socket;
 mod strangers;
-mod stream;
 mod tariff;
 #[cfg(test)]
 mod tests;

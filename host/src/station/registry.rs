@@ -29,7 +29,7 @@ const MAX_LETTERS: usize = 8;
 /// How long actors may take to finish what is under way when the server stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// A CALL that somebody wants a station to answer.
+/// A CALL that somebody wants a station to answer. What came of it is the sender's to write down.
 #[derive(Debug)]
 pub struct Command {
     pub action: String,
@@ -37,17 +37,6 @@ pub struct Command {
     pub payload: Box<RawValue>,
     /// From now to the station's answer, waiting for its turn included.
     pub timeout: Duration,
-    /// Who writes down what came of it.
-    pub record: Record,
-}
-
-/// Who writes down what came of a command that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Record {
-    /// The station's machine, on its own.
-    Station,
-    /// Whoever sent it, together with what follows from it.
-    Sender,
 }
 
 /// What an operator changed of a station that has to connect again for it.
@@ -240,6 +229,31 @@ impl Registry {
     /// Marked as changed whenever a station has connected.
     pub fn arrivals(&self) -> watch::Receiver<()> {
         self.inner.arrivals.subscribe()
+    }
+
+    /// Whether a call can be meant: as the station's protocol has it, or, while the station is away, as any does that
+    /// it may come back with.
+    pub fn check(
+        &self,
+        id: &StationId,
+        wanted: Option<&str>,
+        action: &str,
+        payload: &RawValue,
+    ) -> Result<(), CommandFailure> {
+        let spoken = self.live(id).and_then(|live| live.protocol);
+        let may_speak = |dialect: &&&Dialect| {
+            spoken.or(wanted).is_none_or(|protocol| protocol == dialect.subprotocol)
+        };
+        let mut faults = Vec::new();
+        for dialect in DIALECTS.iter().filter(may_speak) {
+            match dialect.write_command(action, payload) {
+                Ok(_) => return Ok(()),
+                Err(fault) => faults.push((dialect.action(action).is_none(), fault)),
+            }
+        }
+        // A version that knows the action says best what is wrong with its payload.
+        let best = faults.into_iter().min_by_key(|(is_unknown, _)| *is_unknown);
+        best.map_or(Ok(()), |(_, fault)| Err(CommandFailure::Invalid(fault)))
     }
 
     /// Stations that knocked and that nobody registered; who knocked last comes first.

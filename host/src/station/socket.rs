@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSoc
 
 pub(super) use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::stream::Stream;
+use crate::tls::Wire;
 
 /// Largest message of a station, in bytes. A NotifyReport of a large station comes in parts of 64 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -89,14 +89,14 @@ impl Parting {
 
 /// See the module.
 pub(super) struct Socket {
-    stream: WebSocketStream<Stream>,
+    stream: WebSocketStream<Wire>,
     unsent: VecDeque<Message>,
     overflowed: bool,
 }
 
 impl Socket {
     /// A connection whose HTTP upgrade is done; `read_already` is what the HTTP side read past it.
-    pub(super) async fn upgraded(stream: Stream, read_already: Bytes) -> Self {
+    pub(super) async fn upgraded(stream: Wire, read_already: Bytes) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)

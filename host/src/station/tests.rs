@@ -19,7 +19,7 @@ use super::commands::CommandId;
 use super::handling::Handling;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
-use super::registry::{Command, CommandFailure, Record};
+use super::registry::{Command, CommandFailure};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
     Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
@@ -388,7 +388,7 @@ fn an_answer_never_goes_to_a_later_connection() {
 fn command(action: &str, payload: &str) -> Command {
     let payload = RawValue::from_string(payload.to_owned()).unwrap();
     let timeout = Duration::from_secs(30);
-    Command { action: action.into(), payload, timeout, record: Record::Station }
+    Command { action: action.into(), payload, timeout }
 }
 
 #[test]

@@ -204,13 +204,18 @@ impl Commit {
         }
         for NewCommand { plugin, station, id, command } in effects.commands {
             self.put_uncounted(&(plugin, station, id), &command);
-            self.brings.commands += 1;
-            self.synced();
+            self.queues_command();
         }
         for NewMessage { to, id, at, message } in effects.messages {
             self.message(&to, at, id, &message);
         }
         self
+    }
+
+    /// It queues a command: whoever sends what waits is to look, once it is on the disk.
+    pub fn queues_command(&mut self) -> &mut Self {
+        self.brings.commands += 1;
+        self.synced()
     }
 
     /// Puts a message into the inbox of a plugin. `id` tells it from others of the same moment.

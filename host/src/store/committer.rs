@@ -46,7 +46,7 @@ pub enum Health {
 /// How much post has reached the disk since the store was opened: for whoever takes it from there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Post {
-    /// Commands of plugins to stations.
+    /// Commands to stations.
     pub commands: u64,
     /// Messages to plugins.
     pub messages: u64,

@@ -6,8 +6,8 @@
 //! because numbering goes on from it.
 
 use crate::domain::{
-    IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, Pseudonym, Seq, SessionId,
-    StationId,
+    CommandNo, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, Pseudonym, Seq,
+    SessionId, StationId,
 };
 
 use super::engine::KeyRange;
@@ -26,6 +26,10 @@ pub enum Table {
     Counter = b'#',
     /// Keys that never leave the store.
     Secret = b'!',
+    /// Commands of operators, and what became of them.
+    Command = b'M',
+    /// Those that have not ended.
+    OpenCommand = b'm',
     Token = b'A',
     /// Certificates of stations that let them in.
     Certificate = b'K',
@@ -198,6 +202,7 @@ macro_rules! number_key {
 const SIGN: u64 = 1 << 63;
 
 number_key!(u32, number => *number, n: u32 => Some(n));
+number_key!(CommandNo, number => number.get(), n: u32 => Self::new(n));
 number_key!(SessionId, id => id.get(), n: u32 => Self::new(n));
 
 number_key!(Millis, time => time.0, n: u64 => Some(Self(n)));

@@ -39,8 +39,9 @@ pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record, SeenEvent, SeenStart,
-    StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin, UnpricedSession, Unread,
+    LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord, Record,
+    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
+    UnpricedSession, Unread,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, IdToken, Message, Millis, MilliwattHours, OrderedHook,
-    Place, PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId,
-    StationCertificate, StationId, StationRecord, TokenRecord, Versioned,
+    CertificateRequest, CommandNo, ConnectorState, IdToken, Message, Millis, MilliwattHours,
+    OperatorCommand, OrderedHook, Place, PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq,
+    Session, SessionId, StationCertificate, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -52,6 +52,8 @@ record!(UnloadedPlugin, UnloadedPlugin by PluginName, version 1);
 record!(PluginOrder, PluginOrder by OrderedHook, version 1);
 record!(ObserverCursor, ObserverCursor by PluginName, version 1);
 record!(QueuedCommand, Outbox by (PluginName, StationId, String), version 1);
+record!(OperatorCommand, Command by (StationId, CommandNo), version 1);
+record!(OpenCommand, OpenCommand by (StationId, CommandNo), version 1);
 record!(Message, Inbox by (PluginName, Millis, String), version 1);
 record!(Unread, Unread by PluginName, version 1);
 record!(Timer, Timer by (PluginName, String), version 1);
@@ -67,6 +69,10 @@ pub struct StationSession {}
 pub struct OpenSession {
     pub session: SessionId,
 }
+
+/// An operator's command that waits or is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCommand {}
 
 /// A session that has ended on terms and waits for its bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

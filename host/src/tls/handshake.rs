@@ -16,11 +16,11 @@ use tokio_rustls::rustls::{
     AlertDescription, CertificateError, DigitallySignedStruct, DistinguishedName, Error,
     RootCertStore, ServerConfig, SignatureScheme,
 };
-use tokio_rustls::server::TlsStream;
 
 use super::authority::Authority;
 use super::certificate::Certificate;
 use super::own::Own;
+use super::wire::Wire;
 
 tokio::task_local! {
     /// The certificate that the peer of this handshake showed and that was not believed.
@@ -64,10 +64,7 @@ impl Handshake {
     }
 
     /// The stream, and the certificate that the peer showed, if any.
-    pub async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<Certificate>), Refused> {
+    pub async fn accept(&self, stream: TcpStream) -> Result<(Wire, Option<Certificate>), Refused> {
         let shaking = async {
             let accepted = self.acceptor.accept(stream).await;
             accepted.map_err(|error| Refused {
@@ -78,7 +75,7 @@ impl Handshake {
         let stream = DISBELIEVED.scope(RefCell::default(), shaking).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let shown = shown.and_then(|der| Certificate::read(der));
-        Ok((stream, shown))
+        Ok((Wire::Tls(Box::new(stream.into())), shown))
     }
 }
 

@@ -18,7 +18,7 @@ pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
 pub use late_bills::LateBills;
 pub use observers::{Observers, Standing, Tell, observed};
-pub use outbox::{Outbox, Waiting, waiting};
+pub use outbox::{Called, Calls, NotCancelled, NotQueued, Outbox, Unwritten, Waiting};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::domain::{Millis, Seq};
-use crate::store::{Kept, Store, StoreError, TrimError};
+use crate::domain::{CommandNo, MAX_KEPT_COMMANDS, Millis, OperatorCommand, Seq, StationId};
+use crate::store::{All, Commit, Expect, Kept, Order, Store, StoreError, TrimError};
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(600);
@@ -24,6 +24,7 @@ pub struct Ages {
     pub raw: Duration,
     pub meter_values: Duration,
     pub log: Duration,
+    pub commands: Duration,
 }
 
 impl Ages {
@@ -71,11 +72,19 @@ impl Retention {
                 warn!(%error, what = kept.as_str(), "not everything old could be deleted");
             }
         }
+        if let Err(error) = self.forget_commands().await {
+            warn!(%error, what = "commands", "not everything old could be deleted");
+        }
+    }
+
+    /// What was before that is so old.
+    fn horizon(&self, age: Duration) -> Millis {
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Millis((self.now)().0.saturating_sub(age))
     }
 
     async fn forget(&self, kept: Kept) -> Result<(), TrimError> {
-        let age = u64::try_from(self.ages.of(kept).as_millis()).unwrap_or(u64::MAX);
-        let horizon = Millis((self.now)().0.saturating_sub(age));
+        let horizon = self.horizon(self.ages.of(kept));
         let what = kept.as_str();
         let deleted = metrics::counter!("plugpoint_retention_facts_total", "what" => what);
         let mut facts = 0;
@@ -96,6 +105,50 @@ impl Retention {
         }
         Ok(())
     }
+
+    /// A station's records are in the order of time, so that most stations are done with a look at the oldest. The newest
+    /// one stays: numbering goes on from it.
+    async fn forget_commands(&self) -> Result<(), TrimError> {
+        let horizon = self.horizon(self.ages.commands);
+        let is_old =
+            |record: &OperatorCommand| record.ended.as_ref().is_some_and(|it| it.at < horizon);
+        let mut next: Option<(StationId, CommandNo)> = None;
+        let mut forgotten = 0;
+        let oldest =
+            |after: Option<&_>| self.store.page::<OperatorCommand>(All, after, Order::Ascending, 1);
+        while let Some(((station, _), _)) = oldest(next.as_ref())?.into_iter().next() {
+            let records = self.store.page::<OperatorCommand>(
+                &station,
+                None,
+                Order::Ascending,
+                MAX_KEPT_COMMANDS as usize,
+            )?;
+            let mut commit = Commit::new();
+            let behind_newest = records.len().saturating_sub(1);
+            let old =
+                records.iter().take(behind_newest).filter(|(_, record)| is_old(&record.value));
+            let mut found = 0;
+            for (key, record) in old {
+                commit.delete::<OperatorCommand>(key, Expect::Revision(record.revision));
+                found += 1;
+            }
+            if found > 0 {
+                self.store.commit(commit).await?;
+                forgotten += found;
+                tokio::time::sleep(PAUSE).await;
+            }
+            next = Some((station, CommandNo::LAST));
+        }
+        if forgotten > 0 {
+            info!(
+                what = "commands",
+                forgotten,
+                before = horizon.rfc3339(),
+                "deleted what was too old"
+            );
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -103,8 +156,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{Fact, FactBody, Stamp};
-    use crate::store::{Commit, MemoryEngine};
+    use crate::domain::{CommandEnd, Fact, FactBody, QueuedCommand, Stamp};
+    use crate::store::MemoryEngine;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -119,7 +172,7 @@ mod tests {
             commit.fact(Fact { station: None, stamp, body }, Some("text".into())).synced();
             store.commit(commit).await.unwrap();
         }
-        let ages = Ages { raw: DAY * 2, meter_values: DAY * 3, log: DAY * 5 };
+        let ages = Ages { raw: DAY * 2, meter_values: DAY * 3, log: DAY * 5, commands: DAY };
         let now = || Millis(0) + DAY * 10;
         let kept = || {
             let facts = store.facts(Seq(0), 100).unwrap();
@@ -133,5 +186,42 @@ mod tests {
         let nobody: Done = |store| Ok(*store.durable().borrow());
         Retention::new(store.clone(), ages, nobody, now).round().await;
         assert_eq!(kept(), (Seq(6), Some(9)));
+    }
+
+    #[tokio::test]
+    async fn old_commands_go_but_for_the_newest_of_each_station_and_what_still_waits() {
+        let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+        let station = |name: &str| name.parse::<StationId>().unwrap();
+        let number = |n| CommandNo::new(n).unwrap();
+        let mut commit = Commit::new();
+        for (name, n, ended) in [
+            ("A", 1, Some(1)),
+            ("A", 2, None),
+            ("A", 3, Some(9)),
+            ("B", 1, Some(1)),
+            ("B", 2, Some(2)),
+        ] {
+            let mut record = OperatorCommand::waiting(QueuedCommand {
+                action: "ClearCache".to_owned(),
+                payload: "{}".to_owned(),
+                queued: Millis(0),
+                expires: Millis(0),
+                sent: None,
+            });
+            if let Some(day) = ended {
+                record = record.ended(Millis(0) + DAY * day, CommandEnd::Expired);
+            }
+            commit.put(&(station(name), number(n)), &record, Expect::Absent);
+        }
+        store.commit(commit).await.unwrap();
+        let ages = Ages { raw: DAY, meter_values: DAY, log: DAY, commands: DAY * 5 };
+        let nobody: Done = |_| Ok(Seq(0));
+        Retention::new(store.clone(), ages, nobody, || Millis(0) + DAY * 10).round().await;
+        let left = store.page::<OperatorCommand>(All, None, Order::Ascending, 10).unwrap();
+        let left: Vec<_> = left.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            left,
+            [("A", 2), ("A", 3), ("B", 2)].map(|(name, n)| (station(name), number(n)))
+        );
     }
 }

@@ -72,7 +72,7 @@ async fn show(socket: &mut Socket, card: &str, first: Instant, times: u32) -> An
                     answers.wrong.push(reply);
                     break;
                 }
-                Reply::Result { .. } | Reply::Error { .. } | Reply::Call { .. } => {
+                Reply::Result { .. } | Reply::Error { .. } | Reply::Call { .. } | Reply::ResultError { .. } => {
                     answers.wrong.push(reply);
                 }
             },

@@ -133,13 +133,13 @@ impl Server {
         format!("ws://{}/ocpp", self.stations).parse().unwrap()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap()
-    }
-
     /// Where stations connect over TLS.
     pub(crate) fn tls(&self) -> SocketAddr {
         self.stations_tls.expect("the server was started with --listen-tls")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -30,6 +30,12 @@ pub(crate) enum Reply {
         code: String,
         description: String,
     },
+    /// A CALLRESULTERROR: what this side answered makes no sense.
+    ResultError {
+        id: String,
+        code: String,
+        description: String,
+    },
     Call {
         id: String,
         action: String,
@@ -189,6 +195,7 @@ fn read(text: &str) -> Reply {
         Some(2) => Reply::Call { id: word(1), action: word(2), payload: parts[3].clone() },
         Some(3) => Reply::Result { id: word(1), payload: parts[2].clone() },
         Some(4) => Reply::Error { id: word(1), code: word(2), description: word(3) },
+        Some(5) => Reply::ResultError { id: word(1), code: word(2), description: word(3) },
         _ => panic!("the server sent {text}"),
     }
 }

@@ -22,7 +22,7 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
 use crate::tls::{Authority, Own, Source};
-use crate::work::{Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -64,6 +64,7 @@ impl House {
         let (serving, stopping) = (Serving::default(), CancellationToken::new());
         let router = router(Admin {
             store: store.clone(),
+            calls: Calls::new(host.clone(), store.clone(), registry.clone(), || NOW),
             registry,
             rollout,
             observers: observers.clone(),

@@ -177,10 +177,13 @@ pub enum EventBody {
     CommandAnswered {
         action: String,
         outcome: CommandOutcome,
+        /// The station's word for what it made of it; `null` where its answer has none.
+        #[serde(default)]
+        status: Option<String>,
         /// The plugin that asked for it; `null` when an operator did.
         #[serde(default)]
         plugin: Option<PluginName>,
-        /// By which name the plugin knows it.
+        /// By which name the plugin knows it, or the number of an operator's.
         #[serde(default)]
         command: Option<String>,
     },
@@ -288,8 +291,8 @@ impl From<FactBody> for EventBody {
                 Self::AnswerRefused { action, code, description }
             }
             FactBody::MessageRefused { action, why } => Self::MessageRefused { action, why },
-            FactBody::CommandAnswered { action, outcome, plugin, command } => {
-                Self::CommandAnswered { action, outcome, plugin, command }
+            FactBody::CommandAnswered { action, outcome, status, plugin, command } => {
+                Self::CommandAnswered { action, outcome, status, plugin, command }
             }
             FactBody::PluginChanged { plugin, change, version, digest } => {
                 Self::PluginChanged { plugin, change, version, digest }

@@ -1,6 +1,7 @@
 //! What the admin API says, as types: the server renders them and the command line reads them.
 //! Knows no store and no HTTP. These shapes are a contract with operators; records and facts are not.
 
+mod action;
 mod bill;
 mod change;
 mod command;
@@ -18,11 +19,10 @@ mod token;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{ActionSummary, ActionView, ActionsPage, MemberView, Sent};
 pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
-pub use command::{
-    Answered, CommandRequest, CommandResponse, WaitingCommandView, WaitingCommandsPage,
-};
+pub use command::{Answered, CommandRequest, CommandResponse, CommandView, CommandsPage};
 pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,

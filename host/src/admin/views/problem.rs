@@ -22,6 +22,9 @@ pub enum Code {
     CertificateNotFound,
     UnfitAnswer,
     UnknownAction,
+    ActionNotFound,
+    CommandNotFound,
+    CommandOver,
     SessionNotFound,
     EventNotFound,
     TokenNotFound,
@@ -62,6 +65,9 @@ impl Code {
             Self::CertificateNotFound => ("certificate-not-found", 404),
             Self::UnfitAnswer => ("unfit-answer", 502),
             Self::UnknownAction => ("unknown-action", 400),
+            Self::ActionNotFound => ("action-not-found", 404),
+            Self::CommandNotFound => ("command-not-found", 404),
+            Self::CommandOver => ("command-over", 409),
             Self::SessionNotFound => ("session-not-found", 404),
             Self::EventNotFound => ("event-not-found", 404),
             Self::TokenNotFound => ("token-not-found", 404),
@@ -90,6 +96,9 @@ pub struct ErrorView {
     pub message: String,
     /// What to do about it.
     pub next: String,
+    /// Only of a call that was sent: under which number it is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// Only of `refused-by-station`: the error code of the station's CALLERROR.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ocpp_code: Option<String>,

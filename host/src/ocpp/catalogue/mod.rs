@@ -127,6 +127,12 @@ pub struct Words {
 }
 
 impl Catalogue {
+    /// By its name as people write it.
+    pub fn of_version(version: &str) -> Option<&'static Self> {
+        let all: [&'static Self; 3] = [&V16, &V201, &V21];
+        all.into_iter().find(|catalogue| catalogue.version == version)
+    }
+
     pub fn action(&self, name: &str) -> Option<&Action> {
         self.by_name.get(name).map(|index| &self.actions[*index])
     }

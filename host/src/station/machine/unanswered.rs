@@ -48,7 +48,7 @@ impl Machine {
             }
             Err(fault) => {
                 let action: String = action.chars().take(MAX_CODE).collect();
-                self.warn(now, format!("a SEND of {action:?} is not taken: {fault}"));
+                self.warn(now, format!("a SEND of {action:?} refused: {fault}"));
                 self.keep_refused(now, Some(action), fault.to_string(), raw);
             }
         }

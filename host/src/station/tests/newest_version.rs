@@ -1,7 +1,7 @@
 //! Conversations over OCPP 2.1: what it has and the versions before it do not.
 
 use super::{Bench, command, permitted, verdict};
-use crate::domain::{CommandOutcome, FactBody, Limits, Permit, Seq, Validation, Verdict};
+use crate::domain::{FactBody, Limits, Permit, Seq, Validation, Verdict};
 use crate::ocpp::v2;
 use crate::station::commands::CommandId;
 use crate::station::handling::Handling;
@@ -55,6 +55,8 @@ fn a_send_that_is_wrong_is_told_to_the_operator_and_not_to_the_station() {
         assert_eq!(bench.says(text), "", "{text}");
     }
     assert_eq!((streams(&bench), bench.warnings.len()), (0, 4), "{:?}", bench.warnings);
+    let refused = |fact: &&FactBody| matches!(fact, FactBody::MessageRefused { .. });
+    assert_eq!(bench.facts().iter().filter(refused).count(), 4, "whoever mends it can read it");
     let call = STREAM.replace("[6,", "[2,");
     assert!(bench.says(&call).starts_with(r#"[4,"s1","NotSupported""#), "it is no call");
 }
@@ -103,10 +105,6 @@ fn a_nonsensical_answer_is_a_failure_for_whoever_asked_and_the_newest_version_he
         };
         assert_eq!((&*fault.description, answer.get()), (why, r#"{"status":"Perhaps"}"#));
         assert!(bench.warnings[0].contains(why), "{:?}", bench.warnings);
-        let on_record = |fact: &FactBody| {
-            matches!(fact, FactBody::CommandAnswered { outcome: CommandOutcome::Unfit, .. })
-        };
-        assert_eq!(bench.facts().iter().filter(|fact| on_record(fact)).count(), 1);
     }
 }
 
@@ -123,13 +121,16 @@ fn a_station_that_may_be_odd_is_taken_at_its_word() {
 
 #[test]
 fn the_versions_before_know_neither_sends_nor_refused_answers() {
-    for (mut bench, code) in
-        [(Bench::new(), "FormationViolation"), (Bench::of_2_0_1(), "MessageTypeNotSupported")]
-    {
+    for (mut bench, code, unreadable) in [
+        (Bench::new(), "FormationViolation", "FormationViolation"),
+        (Bench::of_2_0_1(), "MessageTypeNotSupported", "RpcFrameworkError"),
+    ] {
         for (text, id) in [(STREAM, "s1"), (r#"[5,"1","GenericError","",{}]"#, "1")] {
             let why = "the protocol has no messages of this type";
             assert_eq!(bench.says(text), format!(r#"[4,"{id}","{code}","{why}",{{}}]"#));
         }
+        let why = "the message is not JSON";
+        assert_eq!(bench.says("nonsense"), format!(r#"[4,"-1","{unreadable}","{why}",{{}}]"#));
     }
 }
 

@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, Fact, LoggedFact, Message, PluginName, QueuedCommand,
-    Session, StationCertificate, StationRecord, TokenRecord,
+    CertificateRequest, ConnectorState, Fact, LoggedFact, Message, OperatorCommand, PluginName,
+    QueuedCommand, Session, StationCertificate, StationRecord, TokenRecord,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenSession, PluginOrder, PluginRecord, Record,
-    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
-    UnpricedSession, Unread,
+    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord,
+    Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName,
+    UnloadedPlugin, UnpricedSession, Unread,
 };
 use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
@@ -103,6 +103,7 @@ struct State;
 tables! {
     Certificate "certificate" => records::<StationCertificate>();
     CertificateRequest "certificate-request" => records::<CertificateRequest>();
+    Command "command" => records::<OperatorCommand>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
     Inbox "inbox" => records::<Message>();
@@ -110,6 +111,7 @@ tables! {
     Log "log" => Way::Facts;
     LongFact "long-fact" => Way::WithItsFact;
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
+    OpenCommand "open-command" => records::<OpenCommand>();
     OpenSession "open-session" => records::<OpenSession>();
     Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();

@@ -11,7 +11,7 @@ use crate::domain::{
     CertificateChange, CertificateRequest, Fact, FactBody, Millis, Stamp, StationCertificate,
     StationId, Versioned,
 };
-use crate::station::registry::{Command, CommandFailure, Record, Registry};
+use crate::station::registry::{Command, CommandFailure, Registry};
 use crate::store::{Commit, CommitError, Expect, Order, Store, StoreError};
 use crate::tls::{Authority, AuthorityError, BadRequest, Signed, SigningRequest};
 
@@ -103,7 +103,6 @@ impl Rim {
             action: "CertificateSigned".to_owned(),
             payload: to_raw_value(&call)?,
             timeout: ANSWER_WITHIN,
-            record: Record::Station,
         };
         match self.registry.command(station, command).await {
             Ok(answer) if is_accepted(&answer) => self.taken(station, ready).await,

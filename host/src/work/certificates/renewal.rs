@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::delivery::{Rim, is_accepted, is_first_family};
 use crate::domain::{Millis, StationCertificate, StationId, Versioned};
-use crate::station::registry::{Command, CommandFailure, Record, Registry};
+use crate::station::registry::{Command, CommandFailure, Registry};
 use crate::store::{All, Commit, Expect, Order, StoreError};
 
 /// How long before its end a certificate is renewed. OCPP asks for a month (2.0.1 part 2, A00.FR.511 and A02).
@@ -46,7 +46,7 @@ pub async fn ask_to_renew(registry: &Registry, station: &StationId) -> Result<()
     let payload = RawValue::from_string(payload.to_owned());
     let payload = payload.unwrap_or_else(|_| unreachable!("the text above is JSON"));
     let (action, timeout) = (action.to_owned(), ANSWER_WITHIN);
-    let command = Command { action, payload, timeout, record: Record::Station };
+    let command = Command { action, payload, timeout };
     let answer = registry.command(station, command).await?;
     if is_accepted(&answer) { Ok(()) } else { Err(NotRenewed::Declined(answer)) }
 }

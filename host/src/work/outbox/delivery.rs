@@ -7,17 +7,19 @@ use serde_json::value::RawValue;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::queue::{Entry, Step, Stepped};
+use super::queue::{Entry, Key, Name, Step, Stepped};
 use crate::domain::{
-    CommandEnd, Doubt, Fact, FactBody, MAX_COMMAND_ANSWER, Message, Millis, PluginName,
+    CommandEnd, Doubt, Durability, Fact, FactBody, Message, Millis, OperatorCommand, PluginName,
     QueuedCommand, Stamp,
 };
 use crate::plugins::Host;
-use crate::station::registry::{Command, CommandFailure, Record, Registry};
-use crate::store::{Commit, CommitError, Conflict, Expect, Health, Store};
+use crate::station::registry::{Command, CommandFailure, Registry};
+use crate::store::{
+    Commit, CommitError, Conflict, Expect, Health, OpenCommand, Receipt, Store, StoreError,
+};
 
 /// How long a station may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Until what came of a command is tried to be saved again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -50,31 +52,18 @@ impl Rim {
             Ok(marked) => marked,
             Err(CommitError::Conflict(Conflict::Record)) => return Stepped::Gone,
             Err(error) => {
-                warn!(command = entry.key.2, %error, "a command waits, because it cannot be marked as sent");
+                let command = &entry.key.name;
+                warn!(%command, %error, "a command waits, because it cannot be marked as sent");
                 return Stepped::Back(entry);
             }
         };
-        let command = Command {
-            action: marked.command.action.clone(),
-            payload,
-            timeout: ANSWER_WITHIN,
-            record: Record::Sender,
-        };
-        let end = match self.registry.command(&marked.key.1, command).await {
-            Ok(answer) => CommandEnd::Answered(fitting(&answer)),
-            Err(CommandFailure::Refused { code, description, .. }) => {
-                CommandEnd::Refused { code, description }
-            }
-            Err(failure @ CommandFailure::Invalid(_)) => CommandEnd::Invalid(failure.to_string()),
-            Err(CommandFailure::Unfit { .. }) => CommandEnd::Unknown(Doubt::Unfit),
-            Err(CommandFailure::TimedOut) => CommandEnd::Unknown(Doubt::TimedOut),
-            Err(CommandFailure::Disconnected) => CommandEnd::Unknown(Doubt::Disconnected),
-            Err(CommandFailure::ShuttingDown) => CommandEnd::Unknown(Doubt::Restarted),
-            Err(CommandFailure::Offline | CommandFailure::Busy) => {
-                return self.unmark(marked).await;
-            }
-        };
-        self.settle(marked, end).await
+        let action = marked.command.action.clone();
+        let command = Command { action, payload, timeout: ANSWER_WITHIN };
+        let answered = self.registry.command(&marked.key.station, command).await;
+        match end_of(&answered) {
+            Some(end) => self.settle(marked, end).await,
+            None => self.unmark(marked).await,
+        }
     }
 
     /// It never left. While this cannot be said on record, nothing else can be either.
@@ -84,7 +73,8 @@ impl Rim {
                 Ok(back) => return Stepped::Back(back),
                 Err(CommitError::Conflict(_)) => return Stepped::Gone,
                 Err(error) if self.is_over() => {
-                    warn!(command = entry.key.2, %error, "a command is taken for sent and was not");
+                    let command = &entry.key.name;
+                    warn!(%command, %error, "a command is taken for sent and was not");
                     entry.command.sent = None;
                     return Stepped::Back(entry);
                 }
@@ -96,50 +86,81 @@ impl Rim {
     async fn mark(&self, mut entry: Entry, sent: Option<Millis>) -> Result<Entry, CommitError> {
         entry.command.sent = sent;
         let mut commit = Commit::new();
-        commit.put(&entry.key, &entry.command, Expect::Revision(entry.revision)).synced();
+        let (station, expect) = (entry.key.station.clone(), Expect::Revision(entry.revision));
+        match &entry.key.name {
+            Name::Operator(number) => {
+                let record = OperatorCommand::waiting(entry.command.clone());
+                commit.put(&(station, *number), &record, expect)
+            }
+            Name::Plugin(plugin, id) => {
+                commit.put(&(plugin.clone(), station, id.clone()), &entry.command, expect)
+            }
+        };
+        commit.synced();
         let receipt = self.store.commit(commit).await?;
-        entry.revision = receipt.revisions.first().copied().unwrap_or_default();
+        entry.revision = revision(&receipt);
         Ok(entry)
     }
 
-    /// The one commit by which a command ends: the fact, the message to its plugin, and the place in the outbox. Tried
-    /// until it is saved or the server stops; then a restart finds the mark.
-    async fn settle(&self, entry: Entry, end: CommandEnd) -> Stepped {
+    /// Writes down how a command ended. Tried until it is saved or the server stops; then a restart finds the mark.
+    pub(super) async fn settle(&self, entry: Entry, end: CommandEnd) -> Stepped {
         loop {
-            match self.store.commit(self.ending(&entry, &end)).await {
-                Ok(_) | Err(CommitError::Conflict(_)) => return Stepped::Gone,
+            match self.end(&entry, &end, Durability::Synced).await {
+                Ok(()) | Err(Unwritten::Commit(CommitError::Conflict(_))) => return Stepped::Gone,
                 Err(error) if self.is_over() => {
-                    error!(command = entry.key.2, %error, "what came of a command is not saved");
+                    let command = &entry.key.name;
+                    error!(%command, %error, "what came of a command is not saved");
                     return Stepped::Gone;
                 }
                 Err(error) => {
-                    warn!(command = entry.key.2, %error, "what came of a command is not saved yet");
+                    let command = &entry.key.name;
+                    warn!(%command, %error, "what came of a command is not saved yet");
                     sleep(AGAIN).await;
                 }
             }
         }
     }
 
-    fn ending(&self, entry: &Entry, end: &CommandEnd) -> Commit {
-        let Entry { key, command: QueuedCommand { action, .. }, revision } = entry;
-        let (plugin, station, id) = key;
-        let now = (self.now)();
+    /// The one commit by which a command ends: the fact, the message to its plugin or the operator's record, and its
+    /// place in the outbox.
+    pub(super) async fn end(
+        &self,
+        entry: &Entry,
+        end: &CommandEnd,
+        durability: Durability,
+    ) -> Result<(), Unwritten> {
+        let Entry { key: Key { station, name }, command, revision } = entry;
+        let (now, expect) = ((self.now)(), Expect::Revision(*revision));
         let mut commit = Commit::new();
-        let body = FactBody::CommandAnswered {
-            action: action.clone(),
-            outcome: end.outcome(),
-            plugin: Some(plugin.clone()),
-            command: Some(id.clone()),
-        };
-        let stamp = Stamp::here(now);
-        commit.fact(Fact { station: Some(station.clone()), stamp, body }, None).synced();
-        commit.delete::<QueuedCommand>(key, Expect::Revision(*revision));
-        if self.wants_to_know(plugin) {
-            let (id, station, action) = (id.clone(), station.clone(), action.clone());
-            let told = Message::CommandEnded { id: id.clone(), station, action, end: end.clone() };
-            commit.message(plugin, now, id, &told);
+        commit.fact(fact(entry, end, now), None);
+        match name {
+            Name::Plugin(plugin, id) => {
+                let key = (plugin.clone(), station.clone(), id.clone());
+                commit.delete::<QueuedCommand>(&key, expect);
+                if self.wants_to_know(plugin) {
+                    let (id, station, action) =
+                        (id.clone(), station.clone(), command.action.clone());
+                    let told =
+                        Message::CommandEnded { id: id.clone(), station, action, end: end.clone() };
+                    commit.message(plugin, now, id, &told);
+                }
+            }
+            Name::Operator(number) => {
+                let record = OperatorCommand::waiting(command.clone()).ended(now, end.clone());
+                commit.put(&(station.clone(), *number), &record, expect);
+                commit.delete::<OpenCommand>(&(station.clone(), *number), Expect::Any);
+                if let Some(old) = number.pushes_out().map(|old| (station.clone(), old))
+                    && self.store.read::<OpenCommand>(&old)?.is_none()
+                {
+                    commit.delete::<OperatorCommand>(&old, Expect::Any);
+                }
+            }
         }
-        commit
+        if durability == Durability::Synced {
+            commit.synced();
+        }
+        self.store.commit(commit).await?;
+        Ok(())
     }
 
     /// A plugin that is not in service may come back.
@@ -152,8 +173,49 @@ impl Rim {
     }
 }
 
-/// The answer as a plugin may have it.
-fn fitting(answer: &RawValue) -> Option<String> {
-    let text = answer.get();
-    (text.len() <= MAX_COMMAND_ANSWER).then(|| text.to_owned())
+/// Why something of a command is not on record.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritten {
+    #[error(transparent)]
+    Read(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// The revision of the one record of a commit.
+pub(super) fn revision(receipt: &Receipt) -> u64 {
+    receipt.revisions.first().copied().unwrap_or_default()
+}
+
+/// What came of a call; `None` when it never left.
+pub(super) fn end_of(answered: &Result<Box<RawValue>, CommandFailure>) -> Option<CommandEnd> {
+    Some(match answered {
+        Ok(answer) => CommandEnd::answered(answer),
+        Err(CommandFailure::Refused { code, description, .. }) => {
+            CommandEnd::Refused { code: code.clone(), description: description.clone() }
+        }
+        Err(CommandFailure::Unfit { fault, answer }) => {
+            CommandEnd::unfit(fault.description.clone().into_owned(), answer)
+        }
+        Err(failure @ CommandFailure::Invalid(_)) => CommandEnd::Invalid(failure.to_string()),
+        Err(CommandFailure::TimedOut) => CommandEnd::Unknown(Doubt::TimedOut),
+        Err(CommandFailure::Disconnected) => CommandEnd::Unknown(Doubt::Disconnected),
+        Err(CommandFailure::ShuttingDown) => CommandEnd::Unknown(Doubt::Restarted),
+        Err(CommandFailure::Offline | CommandFailure::Busy) => return None,
+    })
+}
+
+fn fact(entry: &Entry, end: &CommandEnd, now: Millis) -> Fact {
+    let (plugin, command) = match &entry.key.name {
+        Name::Plugin(plugin, id) => (Some(plugin.clone()), id.clone()),
+        Name::Operator(number) => (None, number.to_string()),
+    };
+    let body = FactBody::CommandAnswered {
+        action: entry.command.action.clone(),
+        outcome: end.outcome(),
+        status: end.status(),
+        plugin,
+        command: Some(command),
+    };
+    Fact { station: Some(entry.key.station.clone()), stamp: Stamp::here(now), body }
 }

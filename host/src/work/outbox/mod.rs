@@ -1,9 +1,11 @@
-//! Commands of plugins on their way to stations: kept until the station is there or the command has expired, sent at most
-//! once, and answered into the plugin's inbox. Knows no plugin's inside and no protocol.
+//! Commands of plugins and operators on their way to stations: kept until the station is there or the command has
+//! expired, sent at most once, and answered into the plugin's inbox or the operator's record. Knows no plugin's inside and
+//! no protocol.
 //!
 //! `queue` decides which command goes next, `delivery` carries out one step. What a step has done is on record before
-//! the next one of that station begins.
+//! the next one of that station begins. `calls` is where operators come in.
 
+mod calls;
 mod delivery;
 mod queue;
 #[cfg(test)]
@@ -20,11 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use self::delivery::Rim;
-use self::queue::{Entry, Queue, Reach, Stepped};
-use crate::domain::{Millis, PluginName, QueuedCommand, StationId, Versioned};
+use self::queue::{Entry, Key, Name, Queue, Reach, Stepped};
+use crate::domain::{CommandNo, Millis, OperatorCommand, QueuedCommand, StationId, Versioned};
 use crate::plugins::Host;
 use crate::station::registry::Registry;
-use crate::store::{All, Order, Store, StoreError};
+use crate::store::{All, OpenCommand, Order, Record, Store, StoreError};
+
+pub use self::calls::{Called, Calls, NotCancelled, NotQueued, Waiting};
+pub use self::delivery::Unwritten;
 
 /// Commands read at a time.
 const PAGE: usize = 256;
@@ -106,23 +111,6 @@ impl Outbox {
     }
 }
 
-/// A plugin's command that waits for its station.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    pub plugin: PluginName,
-    pub id: String,
-    pub command: QueuedCommand,
-}
-
-/// The commands of all plugins that wait for a station, oldest first.
-pub fn waiting(store: &Store, station: &StationId) -> Result<Vec<Waiting>, StoreError> {
-    let entries = everything(store)?.into_iter().filter(|entry| entry.key.1 == *station);
-    let shown = |Entry { key: (plugin, _, id), command, .. }| Waiting { plugin, id, command };
-    let mut waiting: Vec<_> = entries.map(shown).collect();
-    waiting.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(waiting)
-}
-
 /// Everything on record, read where waiting for the disk holds nobody up.
 async fn read(store: Store) -> Result<Vec<Entry>, StoreError> {
     match tokio::task::spawn_blocking(move || everything(&store)).await {
@@ -132,16 +120,48 @@ async fn read(store: Store) -> Result<Vec<Entry>, StoreError> {
 }
 
 fn everything(store: &Store) -> Result<Vec<Entry>, StoreError> {
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries = Vec::new();
+    each::<QueuedCommand>(store, |(plugin, station, id), Versioned { value, revision }| {
+        let name = Name::Plugin(plugin, id);
+        entries.push(Entry { key: Key { station, name }, command: value, revision });
+        Ok(())
+    })?;
+    each::<OpenCommand>(store, |at, _| {
+        entries
+            .extend(of_operator(store, at)?.filter(|(_, is_awaited)| !is_awaited).map(|it| it.0));
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+/// An operator's command that has not ended, and whether somebody waits for its answer.
+fn of_operator(
+    store: &Store,
+    at: (StationId, CommandNo),
+) -> Result<Option<(Entry, bool)>, StoreError> {
+    let Some(Versioned { value, revision }) = store.read::<OperatorCommand>(&at)? else {
+        return Ok(None);
+    };
+    let OperatorCommand { command, awaited, ended } = value;
+    let (station, number) = at;
+    let key = Key { station, name: Name::Operator(number) };
+    Ok(ended.is_none().then_some((Entry { key, command, revision }, awaited)))
+}
+
+fn each<R: Record<Key: Clone>>(
+    store: &Store,
+    mut see: impl FnMut(R::Key, Versioned<R>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut after = None;
     loop {
-        let after = entries.last().map(|entry| &entry.key);
-        let page = store.page::<QueuedCommand>(All, after, Order::Ascending, PAGE)?;
+        let page = store.page::<R>(All, after.as_ref(), Order::Ascending, PAGE)?;
         let is_last = page.len() < PAGE;
-        let entry =
-            |(key, Versioned { value: command, revision })| Entry { key, command, revision };
-        entries.extend(page.into_iter().map(entry));
+        for (key, record) in page {
+            after = Some(key.clone());
+            see(key, record)?;
+        }
         if is_last {
-            return Ok(entries);
+            return Ok(());
         }
     }
 }

@@ -3,9 +3,10 @@
 //! Each station has a lane, and each lane one command under way. Within a lane the older goes first.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use crate::domain::{CommandEnd, Doubt, Millis, PluginName, QueuedCommand, StationId};
+use crate::domain::{CommandEnd, CommandNo, Doubt, Millis, PluginName, QueuedCommand, StationId};
 
 /// Commands of one server that may be under way at once.
 const MAX_UNDER_WAY: usize = 256;
@@ -22,7 +23,27 @@ const SETTLE_WITHOUT_BOOT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Under which a command is on record.
-pub(super) type Key = (PluginName, StationId, String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) station: StationId,
+    pub(super) name: Name,
+}
+
+/// Who wants it done, and by which name they know it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Name {
+    Operator(CommandNo),
+    Plugin(PluginName, String),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator(number) => number.fmt(f),
+            Self::Plugin(_, id) => id.fmt(f),
+        }
+    }
+}
 
 /// A command as it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +74,7 @@ pub(super) enum Step {
 impl Step {
     pub(super) fn station(&self) -> &StationId {
         let (Self::Send(entry) | Self::End(entry, _)) = self;
-        &entry.key.1
+        &entry.key.station
     }
 }
 
@@ -74,10 +95,13 @@ pub(super) struct Queue {
     under_way: usize,
 }
 
+/// Ids of plugins and numbers of operators are in the order of time, too: they tell those of one moment apart.
+type Place = (Millis, Name);
+
 #[derive(Debug, Default)]
 struct Lane {
-    /// By id, which is the order of time, and then by plugin.
-    waiting: BTreeMap<(String, PluginName), Entry>,
+    /// In the order of time.
+    waiting: BTreeMap<Place, Entry>,
     under_way: Option<Key>,
     not_before: Millis,
 }
@@ -99,7 +123,7 @@ impl Queue {
             lane.waiting.clear();
         }
         for entry in entries {
-            let lane = self.lanes.entry(entry.key.1.clone()).or_default();
+            let lane = self.lanes.entry(entry.key.station.clone()).or_default();
             if lane.under_way.as_ref() != Some(&entry.key) {
                 lane.add(entry);
             }
@@ -147,8 +171,8 @@ impl Queue {
 
 impl Lane {
     fn add(&mut self, entry: Entry) {
-        let (plugin, _, id) = &entry.key;
-        self.waiting.insert((id.clone(), plugin.clone()), entry);
+        let place = (entry.command.queued, entry.key.name.clone());
+        self.waiting.insert(place, entry);
     }
 
     fn is_empty(&self) -> bool {
@@ -187,11 +211,7 @@ impl Lane {
         oldest.and_then(|place| self.start(place, Step::Send)).ok_or(None)
     }
 
-    fn start(
-        &mut self,
-        place: (String, PluginName),
-        step: impl FnOnce(Entry) -> Step,
-    ) -> Option<Step> {
+    fn start(&mut self, place: Place, step: impl FnOnce(Entry) -> Step) -> Option<Step> {
         let entry = self.waiting.remove(&place)?;
         self.under_way = Some(entry.key.clone());
         Some(step(entry))
@@ -214,7 +234,8 @@ mod tests {
     }
 
     fn entry(at: &str, id: &str, expires: u64) -> Entry {
-        let key = ("caller".parse().unwrap(), station(at), id.to_owned());
+        let name = Name::Plugin("caller".parse().unwrap(), id.to_owned());
+        let key = Key { station: station(at), name };
         let command = QueuedCommand {
             action: "Reset".into(),
             payload: "{}".into(),
@@ -234,7 +255,7 @@ mod tests {
     fn sent(queue: &mut Queue, now: Millis) -> Vec<String> {
         let (steps, _) = queue.next(now, |_| HERE);
         let id = |step| match step {
-            Step::Send(entry) => entry.key.2,
+            Step::Send(entry) => entry.key.name.to_string(),
             other @ Step::End(..) => panic!("{other:?}"),
         };
         steps.into_iter().map(id).collect()
@@ -250,6 +271,19 @@ mod tests {
         assert!(sent(&mut queue, LONG_AFTER).is_empty(), "what is on record is not started twice");
         queue.ended(LONG_AFTER, &station("A"), Stepped::Gone);
         assert_eq!(sent(&mut queue, LONG_AFTER), ["2"]);
+    }
+
+    #[test]
+    fn operators_and_plugins_stand_in_one_line() {
+        let mut of_operator = entry("A", "", u64::MAX);
+        of_operator.key.name = Name::Operator(CommandNo::FIRST);
+        let (mut early, mut late) = (entry("A", "p1", u64::MAX), entry("A", "p2", u64::MAX));
+        (early.command.queued, late.command.queued) = (Millis(4), Millis(6));
+        let mut queue = queue(&[late, of_operator, early]);
+        for next in ["p1", "1", "p2"] {
+            assert_eq!(sent(&mut queue, LONG_AFTER), [next]);
+            queue.ended(LONG_AFTER, &station("A"), Stepped::Gone);
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! The guest asks for a `Reset` of `CS-1` at each event, and counts how its commands ended.
 
+mod operators;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,10 +79,10 @@ impl World {
             store: store.clone(),
             credentials: Credentials::new([0; 32], 1),
             accept_unknown: true,
+            path: StationPath::default(),
             validation: Validation::Strict,
         };
-        let path = StationPath::default();
-        let door = Door { registry: registry.clone(), admission, path };
+        let door = Door { registry: registry.clone(), admission };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stations = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

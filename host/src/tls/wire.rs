@@ -1,4 +1,4 @@
-//! The bytes of one connection, in the clear or over TLS. Knows neither HTTP nor WebSocket.
+//! The bytes of one connection, in the clear or over TLS, on either side of it. Knows neither HTTP nor WebSocket.
 
 use std::io;
 use std::pin::Pin;
@@ -6,25 +6,25 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// See the module.
-pub(super) enum Stream {
+pub enum Wire {
     Plain(TcpStream),
-    /// Boxed: a station in the clear shall not pay for it.
+    /// Boxed: a connection in the clear shall not pay for it.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 macro_rules! either {
     ($self:ident, $stream:ident => $act:expr) => {
         match $self.get_mut() {
-            Stream::Plain($stream) => $act,
-            Stream::Tls($stream) => $act,
+            Wire::Plain($stream) => $act,
+            Wire::Tls($stream) => $act,
         }
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for Wire {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -34,7 +34,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Wire {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
