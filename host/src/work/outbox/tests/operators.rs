@@ -78,6 +78,10 @@ async fn a_call_is_on_record_with_the_answer_that_its_caller_got() {
     assert!(why.contains("`status`"), "{why}");
     assert_eq!(answer.as_deref(), Some(r#"{"status":"Perhaps"}"#));
 
+    // What came of a call reaches the disk, and the log with it, behind the answer.
+    let mut barrier = Commit::new();
+    barrier.synced();
+    world.store.commit(barrier).await.unwrap();
     let facts = world.store.facts(Seq(0), 1000).unwrap();
     let told = facts.into_iter().filter_map(|LoggedFact { fact, .. }| match fact.body {
         FactBody::CommandAnswered { outcome, status, command, plugin: None, .. } => {
