@@ -152,7 +152,8 @@ async fn the_records_of_a_station_are_bounded() {
     let (world, _dir, _) = world().await;
     make_known(&world).await;
     let calls = calls(&world);
-    let queue = || calls.queue(&station(), "ClearCache".to_owned(), raw("{}"), HOUR);
+    let at = station();
+    let queue = || calls.queue(&at, "ClearCache".to_owned(), raw("{}"), HOUR);
     queue().await.unwrap();
     for n in 2..=crate::domain::MAX_KEPT_COMMANDS + 2 {
         queue().await.unwrap();
