@@ -48,7 +48,11 @@ async fn every_charge_of_a_faulty_fleet_is_one_session_with_its_energy() {
     ] {
         assert!(misdeeds(&fleet).contains_key(&misdeed), "no station did {misdeed:?}");
     }
-    assert_eq!(fleet.count(|e| matches!(e, Event::CallError { .. } | Event::GaveUp { .. })), 0);
+    let refused = fleet
+        .heard
+        .iter()
+        .filter(|report| matches!(report.event, Event::CallError { .. } | Event::GaveUp { .. }));
+    assert_eq!(refused.map(|it| (&it.station, &it.event)).collect::<Vec<_>>(), []);
     check_sessions(&fleet, &clocks, &api.all("sessions", "").await);
     check_log(&api, fleet.count(|e| matches!(e, Event::Started { .. }))).await;
     assert!(!server.log().contains("panicked"));

@@ -15,8 +15,8 @@ const GULP: usize = 16;
 /// Elements of a list that no answer may have: 2 MiB.
 const LONG_LIST: usize = 512 << 10;
 
-/// Steps of a slow thought: some ten milliseconds of them.
-const PONDERING: u32 = 10_000_000;
+/// Steps of a slow thought: a few milliseconds of them, far from any budget of CPU.
+const PONDERING: u32 = 2_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
