@@ -78,6 +78,10 @@ async fn a_call_is_on_record_with_the_answer_that_its_caller_got() {
     assert!(why.contains("`status`"), "{why}");
     assert_eq!(answer.as_deref(), Some(r#"{"status":"Perhaps"}"#));
 
+    // What came of a call reaches the disk, and the log with it, behind the answer.
+    let mut barrier = Commit::new();
+    barrier.synced();
+    world.store.commit(barrier).await.unwrap();
     let facts = world.store.facts(Seq(0), 1000).unwrap();
     let told = facts.into_iter().filter_map(|LoggedFact { fact, .. }| match fact.body {
         FactBody::CommandAnswered { outcome, status, command, plugin: None, .. } => {
@@ -152,8 +156,8 @@ async fn the_records_of_a_station_are_bounded() {
     let (world, _dir, _) = world().await;
     make_known(&world).await;
     let calls = calls(&world);
-    let at = station();
-    let queue = || calls.queue(&at, "ClearCache".to_owned(), raw("{}"), HOUR);
+    let id = station();
+    let queue = || calls.queue(&id, "ClearCache".to_owned(), raw("{}"), HOUR);
     queue().await.unwrap();
     for n in 2..=crate::domain::MAX_KEPT_COMMANDS + 2 {
         queue().await.unwrap();
