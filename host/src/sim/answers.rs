@@ -71,6 +71,10 @@ impl Charger {
     fn noted(&mut self, body: Body, cost: Option<String>, replayed: bool, out: &mut Vec<Output>) {
         let Some(charge) = body.charge() else { return };
         let transaction = self.transaction(charge);
+        // A reading may be told again after the end: only then is the name of no use.
+        if self.bay_of(charge).is_none() && !self.tells_of(charge) {
+            self.transactions.remove(&charge);
+        }
         if let Some(cost) = cost {
             let transaction = transaction.clone();
             out.push(Output::Report(Event::CostShown { transaction, cost }));
@@ -81,7 +85,6 @@ impl Charger {
                 out.push(Output::Report(metered));
             }
             Body::Stop { connector, meter_wh, delivered_wh, why, at, .. } => {
-                self.transactions.remove(&charge);
                 out.push(Output::Report(Event::Stopped {
                     connector,
                     transaction,

@@ -88,6 +88,10 @@ impl Backlog {
         self.0.retain(|message| message.body.charge() != Some(charge));
     }
 
+    pub(super) fn tells_of(&self, charge: ChargeNo) -> bool {
+        self.0.iter().any(|message| message.body.charge() == Some(charge))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

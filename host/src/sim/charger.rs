@@ -282,6 +282,12 @@ impl Charger {
         }
     }
 
+    /// Something about the charge waits to be said or to be answered.
+    pub(super) fn tells_of(&self, charge: ChargeNo) -> bool {
+        let mut open = self.open.iter();
+        self.backlog.tells_of(charge) || open.any(|it| it.message.body.charge() == Some(charge))
+    }
+
     pub(super) fn has_nothing_to_say(&self) -> bool {
         self.backlog.is_empty() && self.open.is_empty()
     }
