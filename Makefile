@@ -1,4 +1,4 @@
-# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of two versions charging
+# make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of three versions charging
 # make test                 sets everything up and passes every test
 # make bench                sets everything up and prints what things cost, and how far that is from the goals
 #
