@@ -45,7 +45,7 @@ impl From<SecurityProfile> for Proof {
 }
 
 /// User and password of an `Authorization: Basic` header (RFC 7617). A password is bytes: some stations send
-/// binary keys (OCPP 1.6 security extension, A00.FR.203). `None` when it is no such header.
+/// binary keys (OCPP 1.6 security extension, use case A00). `None` when it is no such header.
 pub fn read_basic(header: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     if header.len() > MAX_HEADER {
         return None;
@@ -61,7 +61,7 @@ pub fn read_basic(header: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// The passwords that a station may mean by what it sent: that itself, and what it stands for if it is hexadecimal or is
 /// no text. Half of the field sends the key of OCPP 1.6 in the spelling in which it was told it, the other half the bytes
-/// that this spells (1.6 security whitepaper, A00.FR.204 to 207).
+/// that this spells (1.6 security whitepaper, use case A00).
 pub(super) fn spellings(password: &[u8]) -> Vec<Vec<u8>> {
     let is_text = password.iter().all(|byte| (b' '..=b'~').contains(byte));
     let other = if is_text { unhex(password) } else { Some(hex(password).into_bytes()) };

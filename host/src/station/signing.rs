@@ -15,7 +15,7 @@ pub(super) enum NotSigned {
     OtherName(String),
 }
 
-/// OCPP wants the serial number as the common name (1.6 security whitepaper §5.1, 2.0.1 part 2, A00.FR.507); many
+/// OCPP wants the serial number as the common name (1.6 security whitepaper §5.1, 2.0.1 part 2, A00); many
 /// stations name the id under which they connect. Either is the station's own.
 pub(super) fn check(
     wanted: &SignCertificate,

@@ -52,7 +52,7 @@ impl Handshake {
             .allow_unauthenticated()
             .build()
             .map_err(|error| Error::General(error.to_string()))?;
-        // TLS 1.2 and 1.3, as OCPP asks for (2.0.1 part 2, A00.FR.313).
+        // TLS 1.2 and 1.3, as OCPP asks for (2.0.1 part 2, A00).
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(Arc::new(Witness(believes)))

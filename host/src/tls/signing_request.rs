@@ -10,7 +10,7 @@ use x509_parser::public_key::PublicKey;
 /// Longest request that is looked at, in bytes. OCPP allows 5500 characters.
 const MAX_PEM: usize = 8 << 10;
 
-/// Weakest keys that are signed, in bits (OCPP 2.0.1 part 2, A00.FR.506 and A00.FR.507 ask for no less).
+/// Weakest keys that are signed, in bits (OCPP 2.0.1 part 2, use case A00, asks for no less).
 const LEAST_RSA: usize = 2048;
 const LEAST_CURVE: usize = 256;
 

@@ -11,7 +11,7 @@ use crate::domain::{Millis, StationCertificate, StationId, Versioned};
 use crate::station::registry::{Command, CommandFailure, Registry};
 use crate::store::{All, Commit, Expect, Order, StoreError};
 
-/// How long before its end a certificate is renewed. OCPP asks for a month (2.0.1 part 2, A00.FR.511 and A02).
+/// How long before its end a certificate is renewed. OCPP asks for a month (2.0.1 part 2, A00 and A02).
 const BEFORE_THE_END: Duration = Duration::from_secs(86_400 * 30);
 
 /// Until a station is asked again that was asked before.
