@@ -16,6 +16,7 @@
 
 use std::collections::HashMap;
 
+use super::check::MAX_MEMBERS;
 use super::stock::{LASTING, reply};
 use super::{
     Action, Catalogue, Count, Direction, Kind, Member, Range, Shape, ShapeId, Words, WordsId,
@@ -133,6 +134,9 @@ impl Reader {
             Place::Request => &mut self.catalogue.actions.last_mut()?.request,
             Place::Response => self.catalogue.actions.last_mut()?.response.as_mut()?,
         };
+        if shape.members.len() == MAX_MEMBERS {
+            return None;
+        }
         let (name, kind) = line.split_once(' ')?;
         let (kind, list) = match kind.strip_suffix(']') {
             None => (kind, None),
