@@ -1,6 +1,7 @@
 # make demo [DURATION=30]   sets everything up, builds, and shows five simulated stations of three versions charging
 # make test                 sets everything up and passes every test
 # make bench                sets everything up and prints what things cost, and how far that is from the goals
+# make fuzz [SECONDS_EACH=600] [TARGETS=frame]   looks for bytes that break a promise of a decoder
 #
 # All need cargo from rustup, git and make, and get the rest themselves (.ci/setup). Everything made is in target/;
 # the demo's records are in demo-data/.
@@ -12,6 +13,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 DURATION ?=
+SECONDS_EACH ?= 600
+TARGETS ?=
 DATA ?= demo-data
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
@@ -28,7 +31,7 @@ STEP := .ci/step
 PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/plugin.toml))
 GUEST_DIRS := $(PLUGINS) $(patsubst %/plugin.toml,%,$(wildcard tests/guests/*/plugin.toml))
 
-.PHONY: help demo test bench build guests check-format check-lints check-plugins check-host check-deps
+.PHONY: help demo test bench fuzz build guests check-format check-lints check-plugins check-host check-deps
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -49,6 +52,10 @@ bench: $(STAMPS)/cc $(STAMPS)/guest-compiler
 	@$(STEP) "Building the policy rfid-list" target/release/plugpoint plugin build plugins/rfid-list --target-dir $(GUEST_CACHE) -o $(GUESTS)/rfid-list.wasm
 	@$(STEP) "What the parts cost" cargo bench --locked --package plugpoint --bench parts
 	@$(STEP) "The figures that have a goal" cargo bench --locked --package plugpoint --bench figures
+
+# Ten targets, one after the other on one core. Stops by itself; finds more when it is run again.
+fuzz: guests $(STAMPS)/python
+	@SECONDS_EACH=$(SECONDS_EACH) tests/fuzz/run $(TARGETS)
 
 build: $(STAMPS)/cc
 	@$(STEP) "Building plugpoint" cargo build --locked --package plugpoint
