@@ -10,12 +10,15 @@ use chrono::DateTime;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
-use super::value::{Text, Value};
+use super::value::{Text, Value, is_readable};
 use super::{Catalogue, Kind, Member, Range, Shape};
 use crate::ocpp::{ErrorCode, Fault};
 
 /// Findings of one message that are told. A message with more is told to have more.
 pub const MAX_FINDINGS: usize = 8;
+
+/// How much of a place is told, in characters: with a remark it fits into a CALLERROR (OCPP-J 1.6 §4.2.3: 255).
+const LONGEST_PLACE: usize = 150;
 
 /// Members of one object, of which a bit each is kept; a table with larger ones does not load.
 pub(super) const MAX_MEMBERS: usize = 64;
@@ -43,7 +46,7 @@ pub enum Broken {
     NotAMultiple,
     NotATime,
     NotAUri,
-    /// The same member twice, or an escape that stands for no character.
+    /// The same member twice, an escape that stands for no character, or too many levels.
     Garbled,
 }
 
@@ -83,7 +86,9 @@ impl fmt::Display for Finding {
             Broken::NotATime => write!(f, "`{place}` is not a date and time with an offset"),
             Broken::NotAUri => write!(f, "`{place}` is not a URI"),
             Broken::Garbled if place.is_empty() => write!(f, "the payload has a member twice"),
-            Broken::Garbled => write!(f, "`{place}` is garbled, or has a member twice"),
+            Broken::Garbled => {
+                write!(f, "`{place}` is garbled, nested too deeply, or has a member twice")
+            }
         }
     }
 }
@@ -137,6 +142,17 @@ enum Path<'a> {
     Element(&'a Self, usize),
 }
 
+impl Path<'_> {
+    /// Names of members are the sender's, and may be as long as his message: the end says most.
+    fn told(&self) -> String {
+        let place = self.to_string();
+        match place.char_indices().rev().nth(LONGEST_PLACE) {
+            Some((at, letter)) => format!("…{}", &place[at + letter.len_utf8()..]),
+            None => place,
+        }
+    }
+}
+
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -158,7 +174,7 @@ impl Check<'_> {
     }
 
     fn say(&mut self, at: &Path<'_>, broken: Broken) -> Go {
-        (self.report)(Finding { place: at.to_string(), broken })
+        (self.report)(Finding { place: at.told(), broken })
     }
 
     fn members(
@@ -175,7 +191,7 @@ impl Check<'_> {
                     seen |= 1 << index;
                     self.member(&here, &shape.members[index], value)?;
                 }
-                None if shape.is_open => {}
+                None if shape.is_open => self.unlisted(&here, value)?,
                 None => self.say(&here, Broken::Unknown)?,
             }
         }
@@ -185,6 +201,11 @@ impl Check<'_> {
             }
         }
         Go::Continue(())
+    }
+
+    /// No table says what it may be; but whoever reads the record, or is told of it, has to be able to read it.
+    fn unlisted(&mut self, at: &Path<'_>, value: &RawValue) -> Go {
+        if is_readable(value) { Go::Continue(()) } else { self.say(at, Broken::Garbled) }
     }
 
     fn member(&mut self, at: &Path<'_>, member: &Member, value: &RawValue) -> Go {
@@ -206,7 +227,8 @@ impl Check<'_> {
 
     fn value(&mut self, at: &Path<'_>, kind: Kind, value: &RawValue) -> Go {
         let value = match (kind, Value::of(value)) {
-            (Kind::Any, _) | (Kind::Boolean, Value::Boolean) => return Go::Continue(()),
+            (Kind::Boolean, Value::Boolean) => return Go::Continue(()),
+            (Kind::Any, _) => return self.unlisted(at, value),
             (Kind::Object(id), Value::Object(members)) => {
                 return self.members(at, self.catalogue.shape(id), &members);
             }
@@ -371,5 +393,22 @@ mod tests {
         }
         let twice = r#"{"idTag":"A","idTag":"B"}"#;
         assert_eq!(found(&V16, "Authorize", twice), ["the payload has a member twice"]);
+    }
+
+    #[test]
+    fn what_no_table_lists_must_still_be_readable() {
+        let custom = |value: &str| format!(r#"{{"customData":{{"vendorId":"x","more":{value}}}}}"#);
+        let found = |value: &str| found(&V201, "Heartbeat", &custom(value)).len();
+        let (shallow, deep) =
+            ("[".repeat(50) + &"]".repeat(50), "[".repeat(500) + &"]".repeat(500));
+        assert_eq!([r#""\ud834\udd1e""#, &shallow].map(found), [0; 2]);
+        assert_eq!([r#""\ud834""#, &deep].map(found), [1; 2]);
+    }
+
+    #[test]
+    fn a_name_as_long_as_its_message_is_told_by_its_end() {
+        let text = format!("{{\"{}end\":0}}", "é".repeat(9000));
+        let told = found(&V16, "Heartbeat", &text).remove(0);
+        assert!(told.contains("ééend` is no member") && told.chars().count() < 255, "{told}");
     }
 }

@@ -49,6 +49,12 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Whether a reader of JSON can make something of it: it passes over what it need not read, such as half a surrogate
+/// pair (RFC 8259 §8.2), or lists within lists within lists.
+pub(super) fn is_readable(raw: &RawValue) -> bool {
+    serde_json::from_str::<serde_json::Value>(raw.get()).is_ok()
+}
+
 /// The members in the order in which they stand; `None` if one comes twice.
 pub(super) fn members(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     let mut json = serde_json::Deserializer::from_str(object);
