@@ -70,3 +70,27 @@ pub mod inbox {
         with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
     });
 }
+
+/// The `quirks` export.
+pub mod quirks {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "quirks-only",
+        pub_export_macro: true,
+        export_macro_name: "export_quirks",
+        additional_derives: [PartialEq],
+        with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
+    });
+}
+
+/// The `responder` export.
+pub mod responder {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        world: "responder-only",
+        pub_export_macro: true,
+        export_macro_name: "export_responder",
+        additional_derives: [PartialEq],
+        with: { "plugpoint:plugin/types@0.1.0": crate::bindings::imports::plugpoint::plugin::types },
+    });
+}

@@ -3,7 +3,7 @@
 use crate::bindings::authorizer::exports::plugpoint::plugin::authorizer as wit;
 use crate::{
     Ask, Authorizer, Bill, Event, Inbox, Interval, Lifecycle, Message, Millis, Observer, Purpose,
-    Tariff, Terms, lifecycle,
+    Quirks, Reply, Responder, Station, Tariff, Terms, lifecycle,
 };
 
 pub use std::cell::OnceCell;
@@ -116,6 +116,41 @@ macro_rules! export_hook {
             $exported with_types_in $crate::bindings::inbox
         );
     };
+    ($exported:ident, $policy:ty, Quirks) => {
+        impl $crate::bindings::quirks::exports::plugpoint::plugin::quirks::Guest for $exported {
+            fn inbound(sender: $crate::Station, text: String) -> Result<Option<String>, String> {
+                POLICY.with(|cell| $crate::export::inbound(cell.get(), &sender, &text))
+            }
+
+            fn outbound(
+                receiver: $crate::Station,
+                text: String,
+                answers: Option<String>,
+            ) -> Result<Option<String>, String> {
+                let answers = answers.as_deref();
+                POLICY.with(|cell| $crate::export::outbound(cell.get(), &receiver, &text, answers))
+            }
+        }
+        $crate::bindings::quirks::export_quirks!(
+            $exported with_types_in $crate::bindings::quirks
+        );
+    };
+    ($exported:ident, $policy:ty, Responder) => {
+        impl $crate::bindings::responder::exports::plugpoint::plugin::responder::Guest
+            for $exported
+        {
+            fn answer(
+                ask: $crate::Ask,
+                action: String,
+                payload: String,
+            ) -> Result<Option<$crate::Reply>, String> {
+                POLICY.with(|cell| $crate::export::answer(cell.get(), &ask, &action, &payload))
+            }
+        }
+        $crate::bindings::responder::export_responder!(
+            $exported with_types_in $crate::bindings::responder
+        );
+    };
 }
 
 pub fn validate<P: Lifecycle>(settings: &str) -> Result<(), String> {
@@ -159,6 +194,32 @@ pub fn on_events<P: Observer>(policy: Option<&P>, batch: &[Event]) -> Result<(),
 
 pub fn handle<P: Inbox>(policy: Option<&P>, at: Millis, message: &Message) -> Result<(), String> {
     configured(policy)?.handle(at, message)
+}
+
+pub fn inbound<P: Quirks>(
+    policy: Option<&P>,
+    sender: &Station,
+    text: &str,
+) -> Result<Option<String>, String> {
+    configured(policy)?.inbound(sender, text)
+}
+
+pub fn outbound<P: Quirks>(
+    policy: Option<&P>,
+    receiver: &Station,
+    text: &str,
+    answers: Option<&str>,
+) -> Result<Option<String>, String> {
+    configured(policy)?.outbound(receiver, text, answers)
+}
+
+pub fn answer<P: Responder>(
+    policy: Option<&P>,
+    ask: &Ask,
+    action: &str,
+    payload: &str,
+) -> Result<Option<Reply>, String> {
+    configured(policy)?.answer(ask, action, payload)
 }
 
 fn configured<P>(policy: Option<&P>) -> Result<&P, String> {

@@ -1,6 +1,7 @@
 //! Write Plugpoint policies in Rust: a trait per hook, one export macro, and a bench to test them on.
 //!
-//! A policy is a type that implements [`Lifecycle`] and at least one hook, [`Authorizer`], [`Tariff`], [`Observer`] or [`Inbox`]:
+//! A policy is a type that implements [`Lifecycle`] and at least one hook, [`Authorizer`], [`Tariff`], [`Observer`], [`Inbox`],
+//! [`Quirks`] or [`Responder`]:
 //!
 //! ```
 //! use plugpoint_sdk::{Ask, Authorizer, Lifecycle, NoSettings, Purpose, Token, Verdict};
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod commands;
 pub mod events;
 pub mod log;
+pub mod responder;
 pub mod sessions;
 pub mod state;
 pub mod stations;
@@ -46,6 +48,7 @@ mod authorizer;
 mod inbox;
 mod lifecycle;
 mod observer;
+mod quirks;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -57,6 +60,8 @@ pub use bindings::imports::plugpoint::plugin::types::{Ask, HostError, Station};
 pub use inbox::{CommandEnded, EventReceived, Inbox, Message, Outcome, Refusal, TimerDue};
 pub use lifecycle::{Lifecycle, NoSettings};
 pub use observer::{Event, Observer};
+pub use quirks::Quirks;
+pub use responder::{Reply, Responder};
 pub use tariff::{Bill, Interval, Line, Tariff, Terms};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

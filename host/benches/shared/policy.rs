@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugpoint::domain::{
-    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Session,
-    SessionId, Stamp, StationId, StationRecord, TokenRecord, Verdict, Versioned,
+    AskedStation, AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose,
+    ReadFailed, Session, SessionId, Stamp, StationId, StationRecord, TokenRecord, Verdict,
+    Versioned,
 };
 use plugpoint::plugins::{Capability, Compiler, Host, HostConfig};
 use plugpoint::policy::{Defaults, Policies};
@@ -92,12 +93,16 @@ impl PolicyRecords for OneCard {
 fn question() -> AuthorizeAsk {
     let id = |text: &str| StationId::new(text).expect("a station's id");
     AuthorizeAsk {
-        station: id("CS-0001"),
-        protocol: "ocpp1.6",
-        vendor: Some("Vendor".to_owned()),
-        model: Some("Model 22".to_owned()),
-        zone: "Europe/Berlin".to_owned(),
-        tags: Vec::new(),
+        station: AskedStation {
+            id: id("CS-0001"),
+            protocol: "ocpp1.6",
+            vendor: Some("Vendor".to_owned()),
+            model: Some("Model 22".to_owned()),
+            serial: None,
+            firmware: None,
+            zone: "Europe/Berlin".to_owned(),
+            tags: Vec::new(),
+        },
         place: Some(Place::connector(1)),
         session: SessionId::new(4711),
         stamp: Stamp::here(Millis(1_772_384_531_000)),
@@ -198,15 +203,15 @@ impl Bare {
     /// One call; that it permits is all that is done with the answer.
     pub(crate) async fn call(&mut self) {
         let ask = &self.ask;
-        let tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
+        let tags: Vec<&str> = ask.station.tags.iter().map(String::as_str).collect();
         let session = ask.session.map(|session| session.to_string());
         let question = Ask {
             station: StationParam {
-                id: ask.station.as_str(),
-                protocol: ask.protocol,
-                vendor: ask.vendor.as_deref(),
-                model: ask.model.as_deref(),
-                zone: &ask.zone,
+                id: ask.station.id.as_str(),
+                protocol: ask.station.protocol,
+                vendor: ask.station.vendor.as_deref(),
+                model: ask.station.model.as_deref(),
+                zone: &ask.station.zone,
                 tags: &tags,
                 more: &[],
             },

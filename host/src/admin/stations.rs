@@ -94,6 +94,7 @@ pub(super) async fn put(
         .await?;
     let registry = &desk.admin.registry;
     registry.adopt(&id);
+    registry.note_change(&id);
     if let Some(Live { protocol: Some(spoken), profile: Some(profile), .. }) = registry.live(&id) {
         if record.wanted_protocol.as_ref().is_some_and(|wanted| wanted != spoken) {
             registry.hang_up(&id, Changed::Protocol);

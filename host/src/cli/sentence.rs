@@ -86,6 +86,14 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             format!("security event {event}{}", because(info))
         }
         EventBody::Other { action } => format!("sent {action}"),
+        EventBody::ActionAnswered { action, plugin, version, code, failures } => {
+            let by = plugin.as_ref().zip(version.as_ref());
+            let by = by.map_or("nobody but the server".to_owned(), |(p, v)| format!("{p} {v}"));
+            let did =
+                code.as_ref().map_or("answered".to_owned(), |code| format!("refused ({code})"));
+            let before = failures.iter().map(|failure| format!("; {failure}")).collect::<String>();
+            format!("{action} was {did} by {by}{before}")
+        }
         EventBody::AnswerRefused { action, code, description } => {
             let action = action.as_deref().unwrap_or("something");
             format!("cannot take the answer to {action}: {code} {description}")

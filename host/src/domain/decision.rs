@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IdToken, Millis, Place, PluginName, SessionId, Stamp, StationId};
+use super::{AskedStation, IdToken, Millis, Place, PluginName, SessionId, Stamp};
 
 /// Why somebody asks whether a token may charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +26,7 @@ impl Purpose {
 /// One question to the authorisers. Becomes `ask` + `purpose` + `token` of the plugin contract.
 #[derive(Debug, Clone)]
 pub struct AuthorizeAsk {
-    pub station: StationId,
-    /// The subprotocol spoken, for example `ocpp1.6`.
-    pub protocol: &'static str,
-    pub vendor: Option<String>,
-    pub model: Option<String>,
-    /// IANA zone name of the station's place.
-    pub zone: String,
-    pub tags: Vec<String>,
+    pub station: AskedStation,
     pub place: Option<Place>,
     pub session: Option<SessionId>,
     pub stamp: Stamp,

@@ -147,6 +147,17 @@ pub enum FactBody {
     Other {
         action: String,
     },
+    /// Plugins were asked for the answer to an action that the core leaves open.
+    ActionAnswered {
+        action: String,
+        /// Whose answer it is; `None`: the core's own, because nobody else had one.
+        plugin: Option<PluginName>,
+        version: Option<String>,
+        /// Of the error, where the answer was one, as the station's version spells it.
+        code: Option<String>,
+        /// What went wrong in the plugins that were asked before.
+        failures: Vec<String>,
+    },
     /// The station says that it cannot take an answer of ours.
     AnswerRefused {
         /// What the answer was to, if that is still known.
@@ -207,6 +218,7 @@ pub enum FactKind {
     CertificateChanged,
     SecurityEvent,
     Other,
+    ActionAnswered,
     AnswerRefused,
     MessageRefused,
     CommandAnswered,
@@ -307,6 +319,7 @@ impl FactBody {
             Self::CertificateChanged { .. } => FactKind::CertificateChanged,
             Self::SecurityEvent { .. } => FactKind::SecurityEvent,
             Self::Other { .. } => FactKind::Other,
+            Self::ActionAnswered { .. } => FactKind::ActionAnswered,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
             Self::MessageRefused { .. } => FactKind::MessageRefused,
             Self::CommandAnswered { .. } => FactKind::CommandAnswered,
@@ -330,6 +343,7 @@ impl FactBody {
             | Self::OrphanStop { .. }
             | Self::CertificateChanged { .. }
             | Self::SecurityEvent { .. }
+            | Self::ActionAnswered { .. }
             | Self::PluginChanged { .. }
             | Self::PluginsOrdered { .. } => Durability::Synced,
             Self::Connected { .. }

@@ -3,6 +3,7 @@
 //! Everything here can be built in a test from literals. Time, ids and randomness arrive as arguments.
 
 mod address;
+mod asked;
 mod certificate;
 mod command;
 mod decision;
@@ -20,6 +21,7 @@ mod token;
 mod units;
 
 pub use address::{Addresses, BadPath, StationPath};
+pub use asked::{AskedStation, ChangedFrame, MAX_KEPT_FRAMES, OpenAsk, Reply, Responded, Way};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};

@@ -34,15 +34,19 @@ impl fmt::Display for Digest {
 pub enum OrderedHook {
     Authorizer,
     Tariff,
+    Quirks,
+    Responder,
 }
 
 impl OrderedHook {
-    pub const ALL: [Self; 2] = [Self::Authorizer, Self::Tariff];
+    pub const ALL: [Self; 4] = [Self::Authorizer, Self::Tariff, Self::Quirks, Self::Responder];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorizer => "authorizer",
             Self::Tariff => "tariff",
+            Self::Quirks => "quirks",
+            Self::Responder => "responder",
         }
     }
 }
@@ -57,7 +61,7 @@ impl FromStr for OrderedHook {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let rule = "authorizer or tariff; plugins of other hooks are not asked in an order";
+        let rule = "authorizer, tariff, quirks or responder; plugins of other hooks are not asked in an order";
         let found = Self::ALL.into_iter().find(|hook| hook.as_str() == text);
         found.ok_or(InvalidName { kind: "a hook with an order", rule })
     }

@@ -155,6 +155,17 @@ impl Frame {
         }
     }
 
+    /// Which question or answer of its connection it is.
+    pub fn identity(&self) -> (MessageType, &MessageId) {
+        match self {
+            Self::Call { id, .. } => (MessageType::Call, id),
+            Self::Result { id, .. } => (MessageType::Result, id),
+            Self::Error { id, .. } => (MessageType::Error, id),
+            Self::ResultError { id, .. } => (MessageType::ResultError, id),
+            Self::Send { id, .. } => (MessageType::Send, id),
+        }
+    }
+
     /// Compact JSON, ready to send.
     pub fn write(&self) -> String {
         let call = |kind: MessageType, id: &MessageId, action: &str, payload: &RawValue| {

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod frame;
 mod meter;
 mod reading;
+mod reply;
 mod request;
 mod security;
 mod time;
@@ -96,6 +97,10 @@ impl Dialect {
         }
         let oddities = self.check(action, payload, validation)?;
         match (self.decode)(action, payload) {
+            Ok(Request::Other) if action.is_open => {
+                let request = Request::Open { payload: payload.to_owned() };
+                Ok(Call { action, request, oddities })
+            }
             Ok(request) => Ok(Call { action, request, oddities }),
             // The first finding names the place better than whoever could not read on.
             Err(fault) => Err(oddities.into_iter().next().map_or(fault, Fault::from)),

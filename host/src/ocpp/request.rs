@@ -1,9 +1,11 @@
-//! What stations ask and what they are told, in words that no version owns. Knows no JSON.
+//! What stations ask and what they are told, in words that no version owns. Knows no JSON but what others
+//! read and write.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use serde_json::value::RawValue;
 
 use super::{Action, Finding, StationTime};
 use crate::domain::{
@@ -41,6 +43,10 @@ pub enum Request {
     /// It wants a certificate.
     Sign(SignCertificate),
     Security(SecurityEvent),
+    /// Kept, and answered by whoever knows the answer, or with the catalogue's reply.
+    Open {
+        payload: Box<RawValue>,
+    },
     /// Kept, and answered with the catalogue's reply.
     Other,
 }
@@ -164,6 +170,8 @@ pub enum Answer {
     },
     /// The catalogue's reply to an action without a view of its own.
     Stock(&'static str),
+    /// Somebody else's, which the version allows.
+    Given(Box<RawValue>),
 }
 
 /// An amount of money in a currency's minor unit, which has this many decimals.

@@ -128,6 +128,7 @@ fn encode(answer: &Answer, now: Millis) -> Result<Box<RawValue>, serde_json::Err
         Answer::Event { .. } => Ok(empty_object()),
         Answer::Signing { accepted } => security::status(*accepted),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
+        Answer::Given(payload) => Ok(payload.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::ManifestError;
-use crate::domain::AuthorizeAsk;
+use crate::domain::AskedStation;
 
 /// Words in one list.
 const MAX_WORDS: usize = 64;
@@ -24,6 +24,8 @@ pub struct Filters {
     pub vendors: BTreeSet<String>,
     /// Likewise.
     pub models: BTreeSet<String>,
+    /// How the station's firmware version begins, exactly; the whole of it matches, too.
+    pub firmware: BTreeSet<String>,
     /// The operator's words for the station, exactly.
     pub tags: BTreeSet<String>,
     /// The subprotocol spoken, exactly, for example `ocpp1.6`.
@@ -32,12 +34,13 @@ pub struct Filters {
 
 impl Filters {
     /// Is it about a station that this plugin wants to be asked about?
-    pub fn admit(&self, ask: &AuthorizeAsk) -> bool {
-        let tagged = || ask.tags.iter().any(|tag| self.tags.contains(tag));
+    pub fn admit(&self, station: &AskedStation) -> bool {
+        let tagged = || station.tags.iter().any(|tag| self.tags.contains(tag));
         (self.tags.is_empty() || tagged())
-            && (self.protocols.is_empty() || self.protocols.contains(ask.protocol))
-            && said(&self.vendors, ask.vendor.as_deref())
-            && said(&self.models, ask.model.as_deref())
+            && (self.protocols.is_empty() || self.protocols.contains(station.protocol))
+            && said(&self.vendors, station.vendor.as_deref())
+            && said(&self.models, station.model.as_deref())
+            && begun(&self.firmware, station.firmware.as_deref())
     }
 
     pub(super) fn check(&self) -> Result<(), ManifestError> {
@@ -50,10 +53,11 @@ impl Filters {
         Ok(())
     }
 
-    fn lists(&self) -> [(&'static str, &BTreeSet<String>); 4] {
+    fn lists(&self) -> [(&'static str, &BTreeSet<String>); 5] {
         [
             ("vendors", &self.vendors),
             ("models", &self.models),
+            ("firmware", &self.firmware),
             ("tags", &self.tags),
             ("protocols", &self.protocols),
         ]
@@ -64,6 +68,11 @@ impl Filters {
 fn said(list: &BTreeSet<String>, word: Option<&str>) -> bool {
     list.is_empty()
         || word.is_some_and(|word| list.iter().any(|listed| listed.eq_ignore_ascii_case(word)))
+}
+
+/// One word of the list is what the station says of itself, or how that begins; or the list says nothing.
+fn begun(list: &BTreeSet<String>, word: Option<&str>) -> bool {
+    list.is_empty() || word.is_some_and(|word| list.iter().any(|listed| word.starts_with(listed)))
 }
 
 /// For people: `all`, or `vendors Acme, Best; tags depot`.
@@ -94,8 +103,8 @@ mod tests {
     }
 
     /// A station of `Vendor` and no known model, tagged `depot` and `night`, that speaks OCPP 1.6.
-    fn station() -> AuthorizeAsk {
-        AuthorizeAsk { tags: vec!["depot".into(), "night".into()], ..ask("CARD") }
+    fn station() -> AskedStation {
+        AskedStation { tags: vec!["depot".into(), "night".into()], ..ask("CARD").station }
     }
 
     #[test]
@@ -105,6 +114,10 @@ mod tests {
             ("vendors = [\"VENDOR\", \"Other\"]", true),
             ("vendors = [\"Vend\"]", false),
             ("models = [\"Vendor\"]", false),
+            ("firmware = [\"1.2\"]", true),
+            ("firmware = [\"2\", \"1.2.3\"]", true),
+            ("firmware = [\"1.2.3.\"]", false),
+            ("firmware = [\".2\"]", false),
             ("tags = [\"street\", \"night\"]", true),
             ("tags = [\"Night\"]", false),
             ("protocols = [\"ocpp2.0.1\", \"ocpp1.6\"]", true),

@@ -14,8 +14,8 @@ use wit_parser::Resolve;
 use super::host::{Host, HostConfig};
 use super::{Compiler, pack};
 use crate::domain::{
-    AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose, ReadFailed, Session,
-    SessionId, Stamp, StationId, StationRecord, TokenRecord, Versioned,
+    AskedStation, AuthorizeAsk, IdToken, Millis, Place, PluginName, PolicyRecords, Purpose,
+    ReadFailed, Session, SessionId, Stamp, StationId, StationRecord, TokenRecord, Versioned,
 };
 
 /// Where a guest writes what it returns.
@@ -251,12 +251,16 @@ pub(crate) fn name(name: &str) -> PluginName {
 /// A question about this token.
 pub(crate) fn ask(token: &str) -> AuthorizeAsk {
     AuthorizeAsk {
-        station: StationId::new("CS-1").unwrap(),
-        protocol: "ocpp1.6",
-        vendor: Some("Vendor".to_owned()),
-        model: None,
-        zone: "UTC".to_owned(),
-        tags: vec!["depot".to_owned()],
+        station: AskedStation {
+            id: StationId::new("CS-1").unwrap(),
+            protocol: "ocpp1.6",
+            vendor: Some("Vendor".to_owned()),
+            model: None,
+            serial: None,
+            firmware: Some("1.2.3".to_owned()),
+            zone: "UTC".to_owned(),
+            tags: vec!["depot".to_owned()],
+        },
         place: Some(Place::connector(1)),
         session: None,
         stamp: Stamp::here(Millis(1_700_000_000_000)),

@@ -90,23 +90,39 @@ struct Table {
     authorizers: Arc<[Arc<Plugin>]>,
     /// Likewise.
     tariffs: Arc<[Arc<Plugin>]>,
+    quirks: Arc<[Arc<Plugin>]>,
+    responders: Arc<[Arc<Plugin>]>,
     observers: Arc<[Arc<Plugin>]>,
     inboxes: Arc<[Arc<Plugin>]>,
+    /// Which one it is: no two tables of a process have the same number. The empty one is 0.
+    generation: u64,
 }
 
 /// Who comes first, in the operator's words. Names of plugins that are not in service mean nothing until they are.
 type Orders = BTreeMap<OrderedHook, Vec<PluginName>>;
 
 impl Table {
-    fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>, orders: Orders) -> Self {
-        let authorizers = in_order(&plugins, &orders, OrderedHook::Authorizer);
-        let tariffs = in_order(&plugins, &orders, OrderedHook::Tariff);
+    fn of(plugins: BTreeMap<PluginName, Arc<Plugin>>, orders: Orders, generation: u64) -> Self {
+        let ordered = |hook| in_order(&plugins, &orders, hook);
+        let (authorizers, tariffs) =
+            (ordered(OrderedHook::Authorizer), ordered(OrderedHook::Tariff));
+        let (quirks, responders) = (ordered(OrderedHook::Quirks), ordered(OrderedHook::Responder));
         let by_name = |hook| {
             let answering = plugins.values().filter(|plugin| plugin.answers(hook));
             answering.cloned().collect()
         };
         let (observers, inboxes) = (by_name(Hook::Observer), by_name(Hook::Inbox));
-        Self { plugins, orders, authorizers, tariffs, observers, inboxes }
+        Self {
+            plugins,
+            orders,
+            authorizers,
+            tariffs,
+            quirks,
+            responders,
+            observers,
+            inboxes,
+            generation,
+        }
     }
 }
 
@@ -209,7 +225,7 @@ impl Host {
         self.table.rcu(|table| {
             let (mut plugins, mut orders) = (table.plugins.clone(), table.orders.clone());
             edit(&mut plugins, &mut orders);
-            Table::of(plugins, orders)
+            Table::of(plugins, orders, table.generation + 1)
         });
         self.listeners.follow(self.table.load().inboxes.iter());
         self.changed.send_replace(());
@@ -245,11 +261,29 @@ impl Host {
         Arc::clone(&self.table.load().tariffs)
     }
 
+    /// The quirks in the order in which they are asked, and the number of the table that they stand in.
+    pub fn quirks(&self) -> (u64, Arc<[Arc<Plugin>]>) {
+        let table = self.table.load();
+        (table.generation, Arc::clone(&table.quirks))
+    }
+
+    /// Which table is in force. Another number: whatever was concluded from the plugins may be wrong.
+    pub fn generation(&self) -> u64 {
+        self.table.load().generation
+    }
+
+    /// The responders in the order in which they are asked.
+    pub fn responders(&self) -> Arc<[Arc<Plugin>]> {
+        Arc::clone(&self.table.load().responders)
+    }
+
     /// The plugins of a hook in the order in which they are asked.
     pub fn asked(&self, hook: OrderedHook) -> Arc<[Arc<Plugin>]> {
         match hook {
             OrderedHook::Authorizer => self.authorizers(),
             OrderedHook::Tariff => self.tariffs(),
+            OrderedHook::Quirks => self.quirks().1,
+            OrderedHook::Responder => self.responders(),
         }
     }
 

@@ -12,7 +12,9 @@ use tracing::debug;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{
+    authorizer, inbox, lifecycle, observer, quirks, responder, tariff,
+};
 use super::context::{Call, Context, LogGate, begin, tidy};
 use super::error::CallError;
 use super::limits::{Limits, MAX_TEXT, MemoryLedger};
@@ -40,6 +42,8 @@ pub(super) struct Exports {
     pub(super) tariff: Option<tariff::GuestIndices>,
     pub(super) observer: Option<observer::GuestIndices>,
     pub(super) inbox: Option<inbox::GuestIndices>,
+    pub(super) quirks: Option<quirks::GuestIndices>,
+    pub(super) responder: Option<responder::GuestIndices>,
 }
 
 /// A component that runs. One call at a time.
@@ -50,6 +54,8 @@ pub(super) struct Instance {
     pub(super) tariff: Option<tariff::Guest>,
     pub(super) observer: Option<observer::Guest>,
     pub(super) inbox: Option<inbox::Guest>,
+    pub(super) quirks: Option<quirks::Guest>,
+    pub(super) responder: Option<responder::Guest>,
     calls_left: u32,
     /// Given up after the store.
     _place: OwnedSemaphorePermit,
@@ -62,6 +68,8 @@ struct Guests {
     observer: Option<observer::Guest>,
     tariff: Option<tariff::Guest>,
     inbox: Option<inbox::Guest>,
+    quirks: Option<quirks::Guest>,
+    responder: Option<responder::Guest>,
 }
 
 /// What a guest's function returns through wasmtime, within a deadline.
@@ -83,13 +91,15 @@ impl Blueprint {
         let mut store = context.into_store(self.code.engine());
         begin(&mut store, Call::new(self.limits.load_cpu, None));
         match self.instantiate(&mut store).await {
-            Ok(Guests { lifecycle, authorizer, observer, tariff, inbox }) => Ok(Instance {
+            Ok(guests) => Ok(Instance {
                 store,
-                lifecycle,
-                authorizer,
-                observer,
-                tariff,
-                inbox,
+                lifecycle: guests.lifecycle,
+                authorizer: guests.authorizer,
+                observer: guests.observer,
+                tariff: guests.tariff,
+                inbox: guests.inbox,
+                quirks: guests.quirks,
+                responder: guests.responder,
                 calls_left: self.limits.calls_per_instance.get(),
                 _place: place,
             }),
@@ -109,7 +119,11 @@ impl Blueprint {
         let tariff = tariff.map(|at| at.load(&mut *store, &instance)).transpose()?;
         let inbox = self.exports.inbox.as_ref();
         let inbox = inbox.map(|at| at.load(&mut *store, &instance)).transpose()?;
-        Ok(Guests { lifecycle, authorizer, observer, tariff, inbox })
+        let quirks = self.exports.quirks.as_ref();
+        let quirks = quirks.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        let responder = self.exports.responder.as_ref();
+        let responder = responder.map(|at| at.load(&mut *store, &instance)).transpose()?;
+        Ok(Guests { lifecycle, authorizer, observer, tariff, inbox, quirks, responder })
     }
 
     /// An instance that is ready to serve.

@@ -54,6 +54,12 @@ pub(super) const MAX_LINES: usize = 64;
 pub(super) const MAX_KIND: usize = 64;
 pub(super) const MAX_EXTRAS: usize = 8;
 
+/// Bytes of a frame that a quirk makes of another: as long as a station's own may be.
+pub(super) const MAX_FRAME: usize = 1 << 20;
+
+/// Bytes of a responder's answer. The longest that OCPP 2.1 has a use for are certificates of 18,000 characters.
+pub(super) const MAX_REPLY: usize = 64 << 10;
+
 /// Commands that one call may enqueue, and those of a plugin that may wait for one station.
 pub(super) const MAX_COMMANDS: usize = 16;
 pub(super) const MAX_FOR_STATION: usize = 32;

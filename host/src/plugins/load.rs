@@ -8,7 +8,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use wasmtime::component::{Component, InstancePre};
 
-use super::bindings::exports::plugpoint::plugin::{authorizer, inbox, lifecycle, observer, tariff};
+use super::bindings::exports::plugpoint::plugin::{
+    authorizer, inbox, lifecycle, observer, quirks, responder, tariff,
+};
 use super::context::{Call, Context, LogGate, begin};
 use super::engine::open_compiled;
 use super::error::{CallError, CompileError, LoadError};
@@ -239,12 +241,18 @@ fn exports(inspection: &Inspection, code: &InstancePre<Context>) -> Result<Expor
     let observer = observer.then(|| observer::GuestIndices::new(code));
     let inbox = inspection.hooks.contains(&Hook::Inbox);
     let inbox = inbox.then(|| inbox::GuestIndices::new(code));
+    let quirks = inspection.hooks.contains(&Hook::Quirks);
+    let quirks = quirks.then(|| quirks::GuestIndices::new(code));
+    let responder = inspection.hooks.contains(&Hook::Responder);
+    let responder = responder.then(|| responder::GuestIndices::new(code));
     Ok(Exports {
         lifecycle: lifecycle.transpose().map_err(contract)?,
         authorizer: authorizer.transpose().map_err(contract)?,
         observer: observer.transpose().map_err(contract)?,
         tariff: tariff.transpose().map_err(contract)?,
         inbox: inbox.transpose().map_err(contract)?,
+        quirks: quirks.transpose().map_err(contract)?,
+        responder: responder.transpose().map_err(contract)?,
     })
 }
 

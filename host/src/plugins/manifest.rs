@@ -48,8 +48,10 @@ pub struct Manifest {
 pub struct HookSettings {
     pub authorizer: AuthorizerSettings,
     pub observer: ObserverSettings,
-    pub tariff: TariffSettings,
+    pub tariff: Turn,
     pub inbox: InboxSettings,
+    pub quirks: Turn,
+    pub responder: Turn,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,14 +125,15 @@ pub enum Begin {
     Start,
 }
 
+/// When a plugin is asked, where its hook has nothing else to set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct TariffSettings {
-    /// Lower numbers are asked first; equals go by name. The first that offers decides.
+pub struct Turn {
+    /// Lower numbers are asked first; equals go by name.
     pub priority: i32,
 }
 
-impl Default for TariffSettings {
+impl Default for Turn {
     fn default() -> Self {
         Self { priority: DEFAULT_PRIORITY }
     }
@@ -156,22 +159,33 @@ pub enum Hook {
     Observer,
     Tariff,
     Inbox,
+    Quirks,
+    Responder,
 }
 
 impl Hook {
+    const ALL: [Self; 6] = [
+        Self::Authorizer,
+        Self::Observer,
+        Self::Tariff,
+        Self::Inbox,
+        Self::Quirks,
+        Self::Responder,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authorizer => "authorizer",
             Self::Observer => "observer",
             Self::Tariff => "tariff",
             Self::Inbox => "inbox",
+            Self::Quirks => "quirks",
+            Self::Responder => "responder",
         }
     }
 
     pub fn from_interface(name: &str) -> Option<Self> {
-        [Self::Authorizer, Self::Observer, Self::Tariff, Self::Inbox]
-            .into_iter()
-            .find(|hook| hook.as_str() == name)
+        Self::ALL.into_iter().find(|hook| hook.as_str() == name)
     }
 }
 
@@ -180,6 +194,8 @@ impl From<OrderedHook> for Hook {
         match hook {
             OrderedHook::Authorizer => Self::Authorizer,
             OrderedHook::Tariff => Self::Tariff,
+            OrderedHook::Quirks => Self::Quirks,
+            OrderedHook::Responder => Self::Responder,
         }
     }
 }

@@ -21,6 +21,7 @@ mod inbox;
 mod inspect;
 mod instance;
 mod journal;
+mod lent;
 mod limits;
 mod listeners;
 mod load;
@@ -29,6 +30,8 @@ mod observer;
 mod pack;
 mod plugin;
 mod post;
+mod quirks;
+mod responder;
 mod tariff;
 mod wishes;
 mod zones;
@@ -42,11 +45,13 @@ pub use journal::{Journal, KEPT_LINES};
 pub use limits::Limits;
 pub use manifest::{
     AuthorizerSettings, Begin, Capability, Hook, HookSettings, MAX_BATCH, Manifest, ManifestError,
-    ObserverSettings, OnFailure, TariffSettings,
+    ObserverSettings, OnFailure, Turn,
 };
 pub use observer::Event;
 pub use pack::{PackError, Packed, pack};
 pub use plugin::{Plugin, PluginStatus, Timed};
+pub use quirks::{IsFrame, Passing};
+pub use responder::Fitting;
 pub use wishes::{InboxError, InboxSettings, Subscription, TimerSettings};
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::bindings::exports::plugpoint::plugin::authorizer::{self as wit, Ask, Token};
-use super::bindings::plugpoint::plugin::types::StationParam;
 use super::breaker::{Admission, Breaker};
 use super::context::{Call, begin, tidy};
 use super::error::CallError;
 use super::filters::Filters;
 use super::inspect::Inspection;
 use super::instance::{Blueprint, Instance, Pool};
+use super::lent::{Lists, lend_station};
 use super::limits::{MAX_EVSES, MAX_TEXT};
 use super::manifest::{AuthorizerSettings, Capability, Hook, Manifest};
 use crate::domain::{
@@ -125,6 +125,8 @@ impl Plugin {
         match hook {
             OrderedHook::Authorizer => hooks.authorizer.priority,
             OrderedHook::Tariff => hooks.tariff.priority,
+            OrderedHook::Quirks => hooks.quirks.priority,
+            OrderedHook::Responder => hooks.responder.priority,
         }
     }
 
@@ -162,12 +164,12 @@ impl Plugin {
             return Ok((Verdict::Pass, Effects::default()));
         };
         begin(store, Call::new(self.blueprint.limits.call_cpu, Some(ask.token.clone())));
-        let tags: Vec<&str> = ask.tags.iter().map(String::as_str).collect();
+        let lists = Lists::of(&ask.station);
         let session = ask.session.map(|session| session.to_string());
         let outcome = {
             let call = pin!(guest.call_authorize(
                 &mut *store,
-                lend(ask, &tags, session.as_deref()),
+                lend(ask, &lists, session.as_deref()),
                 ask.purpose.as_str(),
                 Token {
                     value: ask.token.reveal(),
@@ -278,19 +280,11 @@ impl Plugin {
 /// The question in the contract's types, all of it borrowed.
 pub(super) fn lend<'a>(
     ask: &'a AuthorizeAsk,
-    tags: &'a [&'a str],
+    lists: &'a Lists<'a>,
     session: Option<&'a str>,
 ) -> Ask<'a> {
     Ask {
-        station: StationParam {
-            id: ask.station.as_str(),
-            protocol: ask.protocol,
-            vendor: ask.vendor.as_deref(),
-            model: ask.model.as_deref(),
-            zone: &ask.zone,
-            tags,
-            more: &[],
-        },
+        station: lend_station(&ask.station, lists),
         evse: ask.place.and_then(Place::outlet),
         session,
         at: ask.stamp.best().0,

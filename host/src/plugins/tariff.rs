@@ -9,6 +9,7 @@ use super::bindings::exports::plugpoint::plugin::tariff as wit;
 use super::context::{Call, begin, tidy};
 use super::error::CallError;
 use super::instance::Instance;
+use super::lent::Lists;
 use super::limits::{
     MAX_BILL, MAX_DRIVER_TEXT, MAX_EXTRAS, MAX_KIND, MAX_LINES, MAX_TERMS, MAX_TEXT,
 };
@@ -43,9 +44,9 @@ impl Plugin {
         };
         let about = &*ask.about;
         begin(store, Call::new(self.blueprint.limits.call_cpu, Some(about.token.clone())));
-        let tags: Vec<&str> = about.tags.iter().map(String::as_str).collect();
+        let lists = Lists::of(&about.station);
         let session = about.session.map(|session| session.to_string());
-        let question = lend(about, &tags, session.as_deref());
+        let question = lend(about, &lists, session.as_deref());
         let call = guest.call_offer(&mut *store, question, ask.account.as_deref());
         let outcome = timeout_at(deadline, call).await;
         let (terms, effects) = lease.settle(outcome)?;

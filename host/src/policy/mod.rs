@@ -1,6 +1,8 @@
 //! Which plugins answer which question, in what order, and how answers combine. Knows no OCPP and no wasm.
 
 mod combine;
+mod quirks;
+mod responder;
 mod tariff;
 
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use crate::domain::{AuthorizeAsk, Decision, Effects, Opinion, Permit, Refusal, V
 use crate::plugins::{CallError, Host, OnFailure, Plugin, Timed};
 
 use combine::combine;
+
+pub use quirks::{Chain, Fit, Passed, Quirks};
 
 /// Why a plugin that failed refuses, where its failure policy says so.
 const FAILED: &str = "policy-failed";
@@ -50,7 +54,9 @@ impl Policies {
         let authorizers = self.host.authorizers();
         let mut opinions = Vec::with_capacity(authorizers.len());
         let mut effects = Effects::default();
-        for plugin in authorizers.iter().filter(|plugin| plugin.manifest().filters.admit(ask)) {
+        for plugin in
+            authorizers.iter().filter(|plugin| plugin.manifest().filters.admit(&ask.station))
+        {
             let Timed { result, micros } = plugin.authorize(ask, deadline).await;
             let (verdict, failure) = match result {
                 Ok((verdict, more)) => {

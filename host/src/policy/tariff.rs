@@ -25,14 +25,16 @@ impl Policies {
         let mut offer = Offer::default();
         let mut effects = Effects::default();
         let tariffs = self.host.tariffs();
-        for plugin in tariffs.iter().filter(|plugin| plugin.manifest().filters.admit(&ask.about)) {
+        for plugin in
+            tariffs.iter().filter(|plugin| plugin.manifest().filters.admit(&ask.about.station))
+        {
             let version = &plugin.version().version;
             match plugin.offer(ask, deadline).await {
                 Ok((terms, more)) => {
                     effects.extend(more);
                     if let Some(terms) = terms {
                         let (plugin, version) = (plugin.name().clone(), version.clone());
-                        let zone = ask.about.zone.clone();
+                        let zone = ask.about.station.zone.clone();
                         offer.pinned = Some(Pinned { plugin, version, zone, terms });
                         break;
                     }

@@ -3,7 +3,9 @@
 //! One loop, one source of inputs each for letters, the socket, what is under way and the deadline. Policies and
 //! commits are polled beside the socket, never awaited in line: frames are read while a plugin thinks.
 
-use std::collections::HashMap;
+mod quirks;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,15 +19,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
+use self::quirks::Quirks;
 use super::commands::CommandId;
 use super::handling::Handling;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Changed, Command, CommandFailure, LiveCell, Registry};
 use super::socket::{Parting, Socket, SocketEvent};
-use crate::domain::{Millis, SecurityProfile, StationId};
+use crate::domain::{Millis, SecurityProfile, StationId, Way};
 use crate::ocpp::Dialect;
-use crate::policy::Policies;
+use crate::policy::{Passed, Policies};
 use crate::store::Store;
 
 /// How long an actor stays after its station went away: most come back at once, and their calls go on meanwhile.
@@ -63,10 +66,17 @@ type Answer = oneshot::Sender<Result<Box<RawValue>, CommandFailure>>;
 enum Event {
     Letter(Option<Box<Letter>>),
     Socket(SocketEvent),
-    /// `None` from a note that nobody waits for.
-    Work(Option<Input>),
+    Work(Done),
     Deadline,
     Lingered,
+}
+
+/// What has come of something that was under way.
+#[expect(clippy::large_enum_variant, reason = "as an event: most of them are for the machine")]
+enum Done {
+    /// `None` from a note that nobody waits for.
+    Machine(Option<Input>),
+    Passed(Way, Passed),
 }
 
 /// The time of this process: the one place where stations' actors read a clock.
@@ -86,10 +96,11 @@ pub(super) struct Actor {
     alarm: Pin<Box<Sleep>>,
     /// Since when nobody is connected and nothing is under way.
     idle_since: Option<Instant>,
-    work: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
-    answers: HashMap<CommandId, Answer>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    answers: BTreeMap<CommandId, Answer>,
     commands_seen: u64,
     live: Arc<LiveCell>,
+    quirks: Quirks,
     store: Store,
     policies: Arc<Policies>,
 }
@@ -114,9 +125,10 @@ impl Actor {
             alarm: Box::pin(sleep_until((Instant::now() + LINGER).into())),
             idle_since: None,
             work: FuturesUnordered::new(),
-            answers: HashMap::new(),
+            answers: BTreeMap::new(),
             commands_seen: 0,
             live,
+            quirks: Quirks::default(),
             store: rim.store.clone(),
             policies: rim.policies.clone(),
         }
@@ -130,8 +142,7 @@ impl Actor {
                 Event::Letter(Some(letter)) => self.letter(*letter),
                 Event::Letter(None) => return Box::pin(self.drain()).await,
                 Event::Socket(event) => self.socket_event(event),
-                Event::Work(Some(input)) => self.machine.handle(now(), input),
-                Event::Work(None) => {}
+                Event::Work(done) => self.done(done),
                 Event::Deadline => self.machine.handle(now(), Input::Timer),
                 Event::Lingered => {
                     if self.registry.retire(&self.station, &self.inbox) {
@@ -160,7 +171,7 @@ impl Actor {
             };
             tokio::select! {
                 letter = self.inbox.recv() => return Event::Letter(letter),
-                Some(input) = self.work.next() => return Event::Work(input),
+                Some(done) = self.work.next() => return Event::Work(done),
                 event = socket => return Event::Socket(event),
                 () = self.alarm.as_mut(), if due.is_some() => {}
             }
@@ -184,6 +195,9 @@ impl Actor {
 
     fn letter(&mut self, letter: Letter) {
         match letter {
+            link @ Letter::Link { .. } if !self.quirks.is_clear(Way::Inbound) => {
+                self.hold_link(link)
+            }
             Letter::Link { socket, dialect, peer, profile, handling } => {
                 if let Some(old) = self.socket.replace(*socket) {
                     old.part(Parting::Replaced);
@@ -193,6 +207,8 @@ impl Actor {
                 let link = Link { dialect, peer: peer.to_string(), handling };
                 let now = now();
                 self.live.linked(peer, dialect, profile, now.wall);
+                self.quirks.look_again();
+                self.quirks.drop_outbound();
                 self.machine.handle(now, Input::Linked(link));
             }
             Letter::Command(command, answer) => {
@@ -220,7 +236,7 @@ impl Actor {
         let now = now();
         self.live.heard(now.wall);
         match event {
-            SocketEvent::Text(text) => self.machine.handle(now, Input::Text(text)),
+            SocketEvent::Text(text) => self.receive(now, text),
             SocketEvent::Heard => self.machine.handle(now, Input::Heard),
             SocketEvent::Closed(why) => {
                 self.socket = None;
@@ -234,7 +250,8 @@ impl Actor {
     }
 
     fn hang_up(&mut self, parting: Parting, why: String) {
-        if let Some(socket) = self.socket.take() {
+        let socket = self.quirks.take_waiting_socket().or_else(|| self.socket.take());
+        if let Some(socket) = socket {
             socket.part(parting);
             self.lost(why);
         }
@@ -244,17 +261,13 @@ impl Actor {
         let now = now();
         info!(station = %self.station, why, "disconnected");
         self.live.gone(now.wall);
-        self.machine.handle(now, Input::Unlinked { why });
+        self.unlink(now, why);
     }
 
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll() {
             match output {
-                Output::Send(text) => {
-                    if let Some(socket) = &mut self.socket {
-                        socket.send(text);
-                    }
-                }
+                Output::Send(text, answers) => self.send(text, answers),
                 Output::Look(what) => {
                     let (store, station) = (self.store.clone(), self.station.clone());
                     self.begin(
@@ -266,6 +279,15 @@ impl Actor {
                     self.begin(async move {
                         let (decision, effects) = policies.authorize(&ask, deadline.into()).await;
                         Some(Input::Decided(decision, effects))
+                    });
+                }
+                Output::Respond(open, deadline) => {
+                    let policies = self.policies.clone();
+                    self.begin(async move {
+                        let fit = |reply| open.fit(reply);
+                        let said = policies.respond(&open.ask, &fit, deadline.into());
+                        let (said, effects) = said.await;
+                        Some(Input::Responded(Box::new(said), effects))
                     });
                 }
                 Output::Price(ask, deadline) => {
@@ -290,7 +312,10 @@ impl Actor {
                         let _ = answer.send(result);
                     }
                 }
-                Output::Booted => self.live.booted(now().wall),
+                Output::Booted => {
+                    self.live.booted(now().wall);
+                    self.quirks.look_again();
+                }
                 Output::Ping => {
                     if let Some(socket) = &mut self.socket {
                         socket.ping();
@@ -316,26 +341,35 @@ impl Actor {
     /// Most looks and questions have their answer without waiting: those go on at once. Whatever waits is polled
     /// beside the socket.
     fn begin(&mut self, work: impl Future<Output = Option<Input>> + Send + 'static) {
-        let mut work = Box::pin(work);
+        let mut work = Box::pin(work.map(Done::Machine));
         match (&mut work).now_or_never() {
-            Some(Some(input)) => self.machine.handle(now(), input),
-            Some(None) => {}
+            Some(done) => self.done(done),
             None => self.work.push(work),
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Machine(Some(input)) => self.machine.handle(now(), input),
+            Done::Machine(None) => {}
+            Done::Passed(way, passed) => self.passed(way, passed),
         }
     }
 
     /// For what always waits.
     fn wait_for(&mut self, work: impl Future<Output = Option<Input>> + Send + 'static) {
-        self.work.push(Box::pin(work));
+        self.work.push(Box::pin(work.map(Done::Machine)));
     }
 
     /// The server stops: no new frame is read; what was begun reaches the records and the station.
     async fn drain(mut self: Box<Self>) {
-        while !self.machine.is_settled() {
-            let Some(input) = self.work.next().await else { break };
-            if let Some(input) = input {
-                self.machine.handle(now(), input);
-            }
+        let is_over = |this: &Self| {
+            let ways = [Way::Inbound, Way::Outbound];
+            this.machine.is_settled() && ways.iter().all(|way| this.quirks.is_clear(*way))
+        };
+        while !is_over(&self) {
+            let Some(done) = self.work.next().await else { break };
+            self.done(done);
             self.carry_out();
         }
         self.hang_up(Parting::ShuttingDown, "the server stops".to_owned());

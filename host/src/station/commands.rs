@@ -18,7 +18,7 @@ const MAX_WAITING_NOTICES: usize = 8;
 const NOTICE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Names a command between actor and machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
 
 /// Who wants a CALL sent.

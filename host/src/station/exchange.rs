@@ -3,16 +3,19 @@
 //! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
+mod asking;
+
 use std::time::{Duration, Instant};
 
+pub(super) use asking::Open;
+
 use super::display;
-use super::question::{Question, question};
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
-    Pseudonym, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict,
-    Versioned,
+    Pseudonym, Refusal, Responded, Session, SessionId, StationRecord, TariffAsk, TariffSaid,
+    Verdict, Versioned,
 };
 use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
@@ -101,6 +104,7 @@ pub struct Named {
 pub(super) enum Step {
     Look(Look),
     Ask(Box<AuthorizeAsk>, Instant),
+    Respond(Box<Open>, Instant),
     Price(Box<TariffAsk>, Instant),
     Commit(Commit),
     Done(Result<Answer, Fault>),
@@ -128,6 +132,7 @@ pub(super) enum Grounds {
     Authorize(Named),
     Event(Ground),
     Start { token: Named, id: SessionId, twin_revision: Option<u64> },
+    Open(Box<Open>),
 }
 
 enum Stage {
@@ -201,9 +206,7 @@ impl Exchange {
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Other => {
-                let why = "this is on record, but nobody here has an answer to it";
-                let reply = self.scribe.action.reply.map(Answer::Stock);
-                let reply = reply.ok_or_else(|| Fault::new(ErrorCode::NotSupported, why));
+                let reply = self.stock_reply();
                 return self.commit_then(self.scribe.other(), reply, None);
             }
             Request::AuthorizeNobody => {
@@ -214,7 +217,7 @@ impl Exchange {
                 let commit = self.scribe.security_event(event);
                 return self.commit(commit, Answer::Noted, None);
             }
-            Request::Boot(_) | Request::Sign(_) => Look::Station,
+            Request::Boot(_) | Request::Sign(_) | Request::Open { .. } => Look::Station,
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
                 token: start.shown.token.clone(),
@@ -255,6 +258,7 @@ impl Exchange {
                 self.doubt = refusal.map(String::into_boxed_str);
                 self.commit(commit, Answer::Signing { accepted }, None)
             }
+            (Request::Open { .. }, Found::Station(station)) => self.found_open(station.value),
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
             }
@@ -409,6 +413,10 @@ impl Exchange {
             }
             Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
                 match (conflict, grounds, self.ask.clone()) {
+                    (Conflict::Effects, Some(Grounds::Open(open)), _) => {
+                        self.tries += 1;
+                        self.ask_responders(open)
+                    }
                     (Conflict::Effects, Some(grounds), Some(ask)) => {
                         self.tries += 1;
                         self.stage = Stage::Asking(grounds);
@@ -424,6 +432,11 @@ impl Exchange {
                 self.tries = MAX_TRIES + 1;
                 self.stage = grounds.map_or(Stage::Over, Stage::Asking);
                 let why = format!("what the policies wrote is not kept: {error}");
+                if matches!(self.stage, Stage::Asking(Grounds::Open(_))) {
+                    let failures = vec![why];
+                    let nobody = Responded { reply: None, failures, is_asked: true };
+                    return self.responded(nobody, Effects::default());
+                }
                 let verdict = Verdict::Refuse(Refusal::Other("policy-state".to_owned()));
                 let decision = Decision { verdict, decided_by: None, why, opinions: Vec::new() };
                 self.decided(decision, Effects::default())
@@ -439,30 +452,6 @@ impl Exchange {
             Err(CommitError::Unavailable) => self
                 .fail(ErrorCode::InternalError, "the server cannot keep records: try again later"),
         }
-    }
-
-    fn ask(&mut self, station: StationRecord, grounds: Grounds) -> Step {
-        let Some(question) = question(&self.request, &grounds) else { return self.lost_thread() };
-        let Question { purpose, shown, place, session, at, offline } = question;
-        let (vendor, model) = station.boot.map(|boot| (boot.vendor, boot.model)).unzip();
-        let ask = Box::new(AuthorizeAsk {
-            station: self.scribe.station.clone(),
-            protocol: self.scribe.dialect.subprotocol,
-            vendor,
-            model,
-            zone: station.zone.unwrap_or_else(|| "UTC".to_owned()),
-            tags: station.tags,
-            place,
-            session,
-            stamp: self.scribe.stamp(at),
-            offline,
-            purpose,
-            token: shown.token.clone(),
-            token_kind: shown.kind.clone(),
-        });
-        self.ask = Some(ask.clone());
-        self.stage = Stage::Asking(grounds);
-        Step::Ask(ask, self.deadline)
     }
 
     fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {

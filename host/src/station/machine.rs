@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use self::unanswered::Unanswered;
 use super::commands::{CommandId, Commands, Sender, Settled};
-use super::exchange::{Exchange, Found, Look, Step, Welcome};
+use super::exchange::{Exchange, Found, Look, Open, Step, Welcome};
 use super::handling::Handling;
 use super::liveness::{Liveness, Pulse};
 use super::probation::Probation;
@@ -22,10 +22,10 @@ use super::registry::{Command, CommandFailure};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Stamp, StationId,
-    TariffAsk, TariffSaid,
+    Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Responded, Stamp,
+    StationId, TariffAsk, TariffSaid,
 };
-use crate::ocpp::{BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
+use crate::ocpp::{Answer, BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
 /// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
@@ -52,10 +52,17 @@ pub enum Input {
         why: String,
     },
     Text(String),
+    /// A message that had to be mended before it could be read.
+    Mended {
+        text: String,
+        /// As the station sent it.
+        original: String,
+    },
     /// A ping, a pong: a sign of life.
     Heard,
     Found(Result<Box<Found>, StoreError>),
     Decided(Decision, Effects),
+    Responded(Box<Responded<Result<Answer, Fault>>>, Effects),
     Priced(TariffSaid, Effects),
     Committed(Result<Receipt, CommitError>),
     Kept(Result<Receipt, CommitError>),
@@ -66,12 +73,14 @@ pub enum Input {
 
 /// Everything that a station's machine may ask for.
 pub enum Output {
-    /// A text message for the current connection.
-    Send(String),
+    /// A text message for the current connection; the action of the call that it answers.
+    Send(String, Option<&'static str>),
     /// To be answered by [`Input::Found`].
     Look(Look),
     /// To be answered by [`Input::Decided`], before the deadline.
     Ask(Box<AuthorizeAsk>, Instant),
+    /// To be answered by [`Input::Responded`], before the deadline.
+    Respond(Box<Open>, Instant),
     /// To be answered by [`Input::Priced`], before the deadline.
     Price(Box<TariffAsk>, Instant),
     /// To be answered by [`Input::Committed`].
@@ -188,11 +197,18 @@ impl Machine {
             Input::Heard => self.liveness.heard(now.steady),
             Input::Text(text) => {
                 self.liveness.heard(now.steady);
-                self.text(now, text);
+                self.text(now, text, None);
+            }
+            Input::Mended { text, original } => {
+                self.liveness.heard(now.steady);
+                self.text(now, text, Some(original));
             }
             Input::Found(found) => self.advance(now, |exchange| exchange.found(found)),
             Input::Decided(decision, effects) => {
                 self.advance(now, |exchange| exchange.decided(decision, effects));
+            }
+            Input::Responded(said, effects) => {
+                self.advance(now, |exchange| exchange.responded(*said, effects));
             }
             Input::Priced(said, effects) => {
                 self.advance(now, |exchange| exchange.priced(said, effects));
@@ -227,9 +243,12 @@ impl Machine {
         }
     }
 
-    fn text(&mut self, now: Now, text: String) {
+    /// What the station said goes on record, not what was made of it.
+    fn text(&mut self, now: Now, text: String, original: Option<String>) {
         let Some(link) = &self.link else { return };
-        match Frame::parse(&text, link.dialect.message_types) {
+        let frame = Frame::parse(&text, link.dialect.message_types);
+        let text = original.unwrap_or(text);
+        match frame {
             Ok(Frame::Call { id, action, payload }) => self.call(now, id, &action, &payload, text),
             Ok(Frame::Send { action, payload, .. }) => self.sent(now, &action, &payload, text),
             Ok(Frame::Result { id, payload }) => self.answered(now, &id, Ok(payload)),
@@ -333,6 +352,7 @@ impl Machine {
         match step {
             Step::Look(look) => self.outputs.push_back(Output::Look(look)),
             Step::Ask(ask, deadline) => self.outputs.push_back(Output::Ask(ask, deadline)),
+            Step::Respond(ask, deadline) => self.outputs.push_back(Output::Respond(ask, deadline)),
             Step::Price(ask, deadline) => self.outputs.push_back(Output::Price(ask, deadline)),
             Step::Commit(commit) => self.outputs.push_back(Output::Commit(commit)),
             Step::Done(outcome) => {
@@ -348,7 +368,8 @@ impl Machine {
                 match payload {
                     Ok(payload) => {
                         self.unanswered.note_answer(exchange.dialect(), &id, exchange.action());
-                        self.send(&Frame::Result { id, payload });
+                        let frame = Frame::Result { id, payload }.write();
+                        self.outputs.push_back(Output::Send(frame, Some(exchange.action())));
                         if exchange.is_boot() {
                             self.outputs.push_back(Output::Booted);
                         }
@@ -427,7 +448,7 @@ impl Machine {
     }
 
     fn send(&mut self, frame: &Frame) {
-        self.outputs.push_back(Output::Send(frame.write()));
+        self.outputs.push_back(Output::Send(frame.write(), None));
     }
 
     fn refuse(&mut self, id: MessageId, fault: &Fault) {

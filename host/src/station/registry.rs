@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +96,8 @@ pub struct Live {
 pub(super) struct LiveCell {
     last_seen: AtomicU64,
     now: Mutex<Presence>,
+    /// What is said of the station has changed, and its actor has not noticed yet.
+    is_changed: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +110,8 @@ struct Presence {
 impl LiveCell {
     fn new(now: Millis) -> Self {
         let presence = Presence { link: None, since: now, booted: None };
-        Self { last_seen: AtomicU64::new(now.0), now: Mutex::new(presence) }
+        let last_seen = AtomicU64::new(now.0);
+        Self { last_seen, now: Mutex::new(presence), is_changed: AtomicBool::new(false) }
     }
 
     pub(super) fn heard(&self, at: Millis) {
@@ -130,6 +133,15 @@ impl LiveCell {
 
     pub(super) fn gone(&self, at: Millis) {
         *lock(&self.now) = Presence { link: None, since: at, booted: None };
+    }
+
+    pub(super) fn dialect(&self) -> Option<&'static Dialect> {
+        lock(&self.now).link.map(|(_, dialect, _)| dialect)
+    }
+
+    /// Whether what is said of the station has changed since this was asked last.
+    pub(super) fn take_change(&self) -> bool {
+        self.is_changed.load(Ordering::Relaxed) && self.is_changed.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn booted(&self, at: Millis) {
@@ -292,6 +304,13 @@ impl Registry {
         // An actor ends when nobody can write to it any more: a command under way must not keep a server from stopping.
         drop(letters);
         outcome.await.unwrap_or(Err(CommandFailure::ShuttingDown))
+    }
+
+    /// Something else is said of a station from its next frame on, such as its tags.
+    pub fn note_change(&self, id: &StationId) {
+        if let Some(entry) = lock(&self.inner.stations).actors.get(id) {
+            entry.live.is_changed.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Ends the connection of a station for which something else counts from now on; it may come back at once.

@@ -387,7 +387,7 @@ impl Scribe {
         at.map_or(Stamp::here(self.received), |at| at.stamp(self.received))
     }
 
-    fn fact(&self, at: Option<StationTime>, body: FactBody) -> Fact {
+    pub(super) fn fact(&self, at: Option<StationTime>, body: FactBody) -> Fact {
         Fact { station: Some(self.station.clone()), stamp: self.stamp(at), body }
     }
 }

@@ -22,7 +22,8 @@ use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
-    Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
+    Responded, Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid,
+    Verdict,
 };
 use crate::ocpp::{Dialect, v2, v16};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
@@ -150,7 +151,7 @@ impl Bench {
     fn carry_out(&mut self, output: Output) -> Option<Input> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         match output {
-            Output::Send(text) => self.sent.push_back(text),
+            Output::Send(text, _) => self.sent.push_back(text),
             Output::Look(what) => {
                 let found = runtime.block_on(look(&self.store, &station(), what));
                 return Some(Input::Found(found));
@@ -158,6 +159,10 @@ impl Bench {
             Output::Ask(ask, _) => {
                 self.asked += 1;
                 return (self.policy)(&ask).map(|(d, e)| Input::Decided(d, e));
+            }
+            Output::Respond(..) => {
+                let nobody = Box::<Responded<_>>::default();
+                return Some(Input::Responded(nobody, Effects::default()));
             }
             Output::Price(ask, _) => {
                 return Some(Input::Priced((self.tariff)(&ask), Effects::default()));

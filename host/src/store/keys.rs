@@ -68,6 +68,9 @@ pub enum Table {
     Session = b'T',
     UnpricedSession = b'P',
     StationSession = b'X',
+    /// Frames that plugins have changed, and what of their texts has no room there.
+    ChangedFrame = b'Z',
+    FramePiece = b'z',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',
 }

@@ -11,6 +11,7 @@ mod committer;
 mod engine;
 mod errors;
 mod format;
+mod frames;
 mod group;
 mod handle;
 mod keys;
@@ -35,6 +36,7 @@ pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstor
 pub use committer::{Health, Post, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
 pub use errors::{OpenError, StoreError};
+pub use frames::{KeptFrame, MAX_FRAME_TEXT};
 pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;

@@ -11,6 +11,7 @@ use crate::domain::{
 };
 
 use super::StoreError;
+use super::frames::{FramePiece, KeptFrame};
 use super::keys::{Key, Table};
 use super::value::{self, Codec};
 
@@ -58,6 +59,8 @@ record!(Message, Inbox by (PluginName, Millis, String), version 1);
 record!(Unread, Unread by PluginName, version 1);
 record!(Timer, Timer by (PluginName, String), version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
+record!(KeptFrame, ChangedFrame by (StationId, u32), version 1);
+record!(FramePiece, FramePiece by (StationId, u32, u32), version 1);
 record!(Counter, Counter by String, version 1);
 
 /// The sessions of one station, oldest first.

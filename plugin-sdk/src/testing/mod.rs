@@ -18,6 +18,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+mod frames;
 mod inbox;
 mod observer;
 pub(crate) mod stage;

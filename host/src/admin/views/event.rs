@@ -163,6 +163,16 @@ pub enum EventBody {
     Other {
         action: String,
     },
+    ActionAnswered {
+        action: String,
+        /// Whose answer it is; `null` when it is the server's own, because no plugin had one.
+        plugin: Option<PluginName>,
+        version: Option<String>,
+        /// Of the error, where the answer was one.
+        code: Option<String>,
+        /// What went wrong in the plugins that were asked before.
+        failures: Vec<String>,
+    },
     AnswerRefused {
         /// What the answer was to; `null` when that is not known any more.
         action: Option<String>,
@@ -287,6 +297,9 @@ impl From<FactBody> for EventBody {
             }
             FactBody::SecurityEvent { event, info } => Self::SecurityEvent { event, info },
             FactBody::Other { action } => Self::Other { action },
+            FactBody::ActionAnswered { action, plugin, version, code, failures } => {
+                Self::ActionAnswered { action, plugin, version, code, failures }
+            }
             FactBody::AnswerRefused { action, code, description } => {
                 Self::AnswerRefused { action, code, description }
             }

@@ -49,6 +49,8 @@ pub struct Action {
     pub response: Option<Shape>,
     /// What a station is told when neither the core nor a plugin has an answer of its own; `None`: that it has none.
     pub reply: Option<&'static str>,
+    /// Its answer takes somebody who knows it: plugins are asked.
+    pub is_open: bool,
     /// To be on the disk before it is answered, although the core has no view of it.
     pub lasting: bool,
 }
@@ -170,6 +172,8 @@ impl Direction {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::value::RawValue;
 
     use super::*;
@@ -203,6 +207,35 @@ mod tests {
                 assert_eq!(found, None, "{}", action.name);
             }
         }
+    }
+
+    /// What the core answers by itself, and what nothing depends on.
+    #[test]
+    fn every_call_whose_answer_says_something_is_the_cores_or_open_to_plugins() {
+        const CORE: [&str; 6] = [
+            "Authorize",
+            "BootNotification",
+            "Heartbeat",
+            "StartTransaction",
+            "StopTransaction",
+            "TransactionEvent",
+        ];
+        // Whether the server keeps a stream is the server's affair, as are its own certificates.
+        const OWN: [&str; 2] = ["SignCertificate", "OpenPeriodicEventStream"];
+        let open = all().map(|catalogue| {
+            let says = |action: &&Action| {
+                let members = action.response.iter().flat_map(|shape| &shape.members);
+                members.into_iter().any(|member| member.name != "customData")
+            };
+            let incoming = catalogue.actions().iter().filter(|a| a.direction.is_from_station());
+            let left = incoming.filter(says).map(|action| action.name);
+            let left = left.filter(|name| !CORE.contains(name) && !OWN.contains(name));
+            let left = left.collect::<BTreeSet<_>>();
+            let open = catalogue.actions().iter().filter(|action| action.is_open);
+            assert_eq!(open.map(|action| action.name).collect::<BTreeSet<_>>(), left);
+            left.len()
+        });
+        assert_eq!(open, [1, 5, 9]);
     }
 
     #[test]

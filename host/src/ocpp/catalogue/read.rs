@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 
 use super::check::MAX_MEMBERS;
-use super::stock::{LASTING, reply};
+use super::stock::{LASTING, OPEN, reply};
 use super::{
     Action, Catalogue, Count, Direction, Kind, Member, Range, Shape, ShapeId, Words, WordsId,
 };
@@ -118,6 +118,7 @@ impl Reader {
             request: shape(name, false),
             response: None,
             reply: reply(name),
+            is_open: OPEN.contains(&name),
             lasting: LASTING.contains(&name),
         });
         Some(())

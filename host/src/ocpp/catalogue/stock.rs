@@ -6,6 +6,23 @@
 pub(super) const LASTING: &[&str] =
     &["SecurityEventNotification", "NotifySettlement", "BatterySwap", "NotifyDERAlarm"];
 
+/// Calls of stations whose answer says something that the core does not know, in whichever versions have them. Reports that
+/// are only acknowledged are not among them: observers are told of those.
+pub(super) const OPEN: &[&str] = &[
+    "DataTransfer",
+    // Contracts and certificates of cars.
+    "Get15118EVCertificate",
+    "GetCertificateStatus",
+    "GetCertificateChainStatus",
+    // How a car is to be charged.
+    "NotifyEVChargingNeeds",
+    "NotifyEVChargingSchedule",
+    "PullDynamicScheduleUpdate",
+    // Money.
+    "NotifySettlement",
+    "VatNumberValidation",
+];
+
 /// The payload of the CALLRESULT; `None` where an answer needs somebody who knows it, or has no answer.
 pub(super) fn reply(action: &str) -> Option<&'static str> {
     Some(match action {

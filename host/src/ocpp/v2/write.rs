@@ -62,6 +62,7 @@ pub(super) fn encode(
         Answer::Noted | Answer::Started { .. } => Ok(empty_object()),
         Answer::Signing { accepted } => security::status(*accepted),
         Answer::Stock(json) => RawValue::from_string((*json).to_owned()),
+        Answer::Given(payload) => Ok(payload.clone()),
     }
 }
 

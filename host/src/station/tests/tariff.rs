@@ -62,7 +62,7 @@ fn answer(ask: &TariffAsk, cents: i64) -> TariffSaid {
                 driver_text: format!("{cents} ct/kWh"),
             };
             let plugin = PluginName::new("per-kwh").unwrap();
-            let zone = ask.about.zone.clone();
+            let zone = ask.about.station.zone.clone();
             let pinned = Some(Pinned { plugin, version: "1".into(), zone, terms });
             TariffSaid::Offered(Offer { pinned, failure: None })
         }

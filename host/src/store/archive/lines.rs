@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
+use crate::store::frames::{FramePiece, KeptFrame};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
@@ -103,9 +104,11 @@ struct State;
 tables! {
     Certificate "certificate" => records::<StationCertificate>();
     CertificateRequest "certificate-request" => records::<CertificateRequest>();
+    ChangedFrame "changed-frame" => records::<KeptFrame>();
     Command "command" => records::<OperatorCommand>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
+    FramePiece "frame-piece" => records::<FramePiece>();
     Inbox "inbox" => records::<Message>();
     LastSeen "last-seen" => records::<LastSeen>();
     Log "log" => Way::Facts;

@@ -329,7 +329,7 @@ impl Town {
 
     fn carry_out(&mut self, n: usize, output: Output) -> Option<machine::Input> {
         match output {
-            Output::Send(text) => {
+            Output::Send(text, _) => {
                 let is_answer = text.starts_with("[3,");
                 assert!(!(is_answer && self.disk.holds_back(n)), "said before it was kept: {text}");
                 self.say_to_station(n, text);
@@ -355,6 +355,10 @@ impl Town {
                 let input = Box::new(machine::Input::Decided(decision, effects));
                 let life = self.life;
                 self.soon(&POLICY, Happening::Inside { n, life, input });
+            }
+            Output::Respond(..) => {
+                let nobody = Default::default();
+                return Some(machine::Input::Responded(nobody, Default::default()));
             }
             Output::Price(_, _) => {
                 let said = TariffSaid::Offered(Offer::default());

@@ -1,0 +1,109 @@
+//! Which quirks a station has, and how a frame passes them: a chain in the operator's order, each gets what the one before
+//! it left. Whatever one of them does, there is a frame in the end.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Policies;
+use crate::domain::{AskedStation, PluginName, Way};
+use crate::plugins::{IsFrame, Passing, Plugin};
+
+/// The quirks that a station matches, as of one table of plugins. Small, and holds on to no plugin: most stations keep
+/// one for ever and match none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fit {
+    /// Of the table. 0, which is the table without plugins, also stands for "nobody has looked yet".
+    generation: u64,
+    /// A bit for each quirk in the order of the table, of which there are no more than bits.
+    matching: u64,
+}
+
+const _: () = assert!(crate::domain::MAX_PLUGINS <= u64::BITS as usize);
+
+/// What a frame has to pass.
+pub enum Quirks {
+    /// Nothing.
+    None,
+    /// The plugins have changed: see [`Policies::fit`].
+    Unknown,
+    Some(Chain),
+}
+
+/// The quirks of one station in order. Holding on to it holds on to their versions.
+pub struct Chain(Vec<Arc<Plugin>>);
+
+/// A frame that has passed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// `None`: nobody has changed it.
+    pub changed: Option<String>,
+    /// Who did, with their versions, in order.
+    pub by: Vec<(PluginName, String)>,
+}
+
+impl Fit {
+    /// Concluded from the station and the plugins as of now.
+    pub fn is_known(self) -> bool {
+        self.generation != 0
+    }
+}
+
+impl Policies {
+    /// One look at the table, whatever the number of stations and plugins.
+    pub fn quirks(&self, fit: Fit) -> Quirks {
+        if self.host.generation() != fit.generation {
+            return Quirks::Unknown;
+        }
+        if fit.matching == 0 {
+            return Quirks::None;
+        }
+        let (generation, quirks) = self.host.quirks();
+        if generation != fit.generation {
+            return Quirks::Unknown;
+        }
+        let matching = quirks.iter().enumerate().filter(|(n, _)| fit.matching & (1 << n) != 0);
+        Quirks::Some(Chain(matching.map(|(_, plugin)| Arc::clone(plugin)).collect()))
+    }
+
+    /// The quirks that the station matches; it is looked up only if there are any to match.
+    pub fn fit<E>(
+        &self,
+        station: impl FnOnce() -> Result<Arc<AskedStation>, E>,
+    ) -> Result<(Fit, Option<Arc<AskedStation>>), E> {
+        let (generation, quirks) = self.host.quirks();
+        if quirks.is_empty() {
+            return Ok((Fit { generation, matching: 0 }, None));
+        }
+        let station = station()?;
+        let admits = |plugin: &Arc<Plugin>| plugin.manifest().filters.admit(&station);
+        let bits = quirks.iter().enumerate().filter(|(_, plugin)| admits(plugin));
+        let matching = bits.fold(0, |bits, (n, _)| bits | 1 << n);
+        Ok((Fit { generation, matching }, (matching != 0).then_some(station)))
+    }
+}
+
+impl Chain {
+    /// Has a frame mended by all of them, before the one `deadline`. Who fails leaves it as it was, which the plugin's
+    /// status and journal tell.
+    pub async fn pass(
+        &self,
+        way: Way,
+        station: &AskedStation,
+        answers: Option<&'static str>,
+        text: &str,
+        is_frame: IsFrame<'_>,
+        deadline: Instant,
+    ) -> Passed {
+        let passing = Passing { way, station, answers };
+        let mut passed = Passed::default();
+        for plugin in &self.0 {
+            let text = passed.changed.as_deref().unwrap_or(text);
+            if let Ok(Some(mended)) = plugin.mend(passing, text, is_frame, deadline).await {
+                passed.changed = Some(mended);
+                passed.by.push((plugin.name().clone(), plugin.version().version.clone()));
+            }
+        }
+        passed
+    }
+}
