@@ -1,6 +1,7 @@
 //! Who comes in by which security profile, and who does not: with the line in the log that says why.
 
 mod python;
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::path::Path;

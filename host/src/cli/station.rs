@@ -9,6 +9,7 @@ mod remote;
 mod report;
 mod tongue;
 mod unknown;
+mod upgrade;
 mod variable;
 
 use std::time::Duration;
@@ -56,6 +57,8 @@ enum StationCommand {
     Password(password::PasswordArgs),
     /// Certificates with which a station comes in: list, sign, renew, remove
     Certificates(certificates::CertificatesArgs),
+    /// Move a station to a stronger security profile, and see it come back
+    Upgrade(upgrade::UpgradeArgs),
     /// Ask a station to begin a charge
     Start(remote::StartArgs),
     /// Ask a station to end a charge
@@ -179,6 +182,7 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Adopt { id } => unknown::adopt(&client, &id, output).await,
         StationCommand::Password(args) => password::run(&client, args, output).await,
         StationCommand::Certificates(args) => certificates::run(&client, args, output).await,
+        StationCommand::Upgrade(args) => upgrade::run(&client, args, output).await,
         StationCommand::Start(args) => remote::start(&client, args, output).await,
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
