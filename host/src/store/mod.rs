@@ -13,6 +13,7 @@ mod errors;
 mod format;
 mod group;
 mod handle;
+mod holdings;
 mod keys;
 mod ledger;
 mod log;
