@@ -9,12 +9,25 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ocpp", &["domain"]),
     ("charging", &["domain"]),
+    ("holdings", &["domain"]),
     ("store", &["domain"]),
     ("tls", &["domain"]),
     ("plugins", &["domain"]),
     ("policy", &["domain", "plugins"]),
-    ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
-    ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls"]),
+    ("station", &["domain", "ocpp", "charging", "holdings", "policy", "store", "tls"]),
+    (
+        "work",
+        &[
+            "domain",
+            "charging",
+            "holdings",
+            "policy",
+            "store",
+            "station::registry",
+            "plugins",
+            "tls",
+        ],
+    ),
     // The catalogue of OCPP is data that people want to read.
     (
         "admin",

@@ -8,6 +8,7 @@ mod desk;
 mod events;
 mod extract;
 mod health;
+mod holdings;
 mod hooks;
 mod key;
 mod ocpp;
@@ -102,6 +103,8 @@ pub fn router(admin: Admin) -> Router {
         .route("/tls/reload", post(security::reload))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
+        .route("/stations/{id}/holdings", get(holdings::shelves))
+        .route("/stations/{id}/holdings/{kind}", get(holdings::list))
         .route("/ocpp/{version}/actions", get(ocpp::list))
         .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
         .route("/unknown-stations", get(strangers::list))

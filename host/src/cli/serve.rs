@@ -58,8 +58,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     let config = Config::load(args.config.as_deref(), overrides)?;
     let server = Server::start(config).await.context("the server does not start")?;
-    announce(&server);
+    // Before anybody knows that there is somebody to end.
     let mut terminate = signal(SignalKind::terminate())?;
+    announce(&server);
     let code = tokio::select! {
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;

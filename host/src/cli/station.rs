@@ -4,6 +4,7 @@ mod call;
 mod certificates;
 mod config;
 mod handling;
+mod holdings;
 mod password;
 mod remote;
 mod report;
@@ -66,6 +67,8 @@ enum StationCommand {
     /// Read and set what a station can be configured with
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// List what a station holds: settings, charging profiles, reservations and the like, as sent and as it reports them
+    Holdings(holdings::HoldingsArgs),
     /// Send any call to a station and wait for its answer, or have it queued
     #[command(disable_help_flag = true)]
     Call(call::CallArgs),
@@ -186,6 +189,7 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Start(args) => remote::start(&client, args, output).await,
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
+        StationCommand::Holdings(args) => holdings::run(&client, args, output).await,
         StationCommand::Call(args) => call::call(&client, args, output).await,
         StationCommand::Commands(args) => call::commands(&client, args, output).await,
         StationCommand::Cancel(args) => call::cancel(&client, args, output).await,

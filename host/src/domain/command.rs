@@ -119,9 +119,14 @@ fn is_worth_keeping(payload: &str) -> bool {
     if payload.len() > MAX_COMMAND_PAYLOAD {
         return false;
     }
-    let text = payload.to_ascii_lowercase();
+    !names_a_secret(payload)
+}
+
+/// It may carry somebody's password.
+pub(super) fn names_a_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
     let has_login = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    !has_login && !SECRETS.iter().any(|word| text.contains(word))
+    has_login || SECRETS.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod command;
 mod decision;
 mod fact;
 mod hex;
+mod holding;
 mod ids;
 mod journal;
 mod plugin;
@@ -30,14 +31,19 @@ pub use fact::{
     MeterReading, PluginChange, Sample, Stamp,
 };
 pub use hex::hex;
+pub use holding::{
+    Accepted, Content, Covered, Difference, Gone, Holding, HoldingKind, HoldingState, MAX_CONTENT,
+    MAX_HOLDING_KEY, MAX_MARK, MAX_REPORT_PARTS, Report, Reported, Sent, Shelf, ShelfMoves,
+    Verdict as SentVerdict, Why as GoneWhy, Withheld,
+};
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
 pub use journal::{JournalLine, LineLevel, Speaker};
 pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
-    Effects, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed, StateRead,
-    StateWrite, Versioned,
+    Effects, HoldingRecords, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed,
+    StateRead, StateWrite, Versioned,
 };
 pub use post::{
     CommandEnd, Doubt, MAX_COMMAND_ANSWER, MAX_COMMAND_PAYLOAD, MAX_POST, Message, NewCommand,

@@ -1,8 +1,8 @@
 //! What rooms need of each other. Knows none of the rooms: who implements a port is decided in `server`.
 
 use super::{
-    IdToken, NewCommand, NewMessage, PluginName, Session, SessionId, StationId, StationRecord,
-    TokenRecord,
+    Holding, HoldingKind, IdToken, NewCommand, NewMessage, PluginName, Pseudonym, Session,
+    SessionId, Shelf, StationId, StationRecord, TokenRecord,
 };
 
 /// A value with the revision at which it was read. Revision 0 means that there was no record.
@@ -58,6 +58,30 @@ pub trait PolicyRecords: Send + Sync {
         station: &StationId,
         limit: usize,
     ) -> Result<usize, ReadFailed>;
+}
+
+/// What has to be known of a station's holdings to change them.
+pub trait HoldingRecords {
+    /// To be read before the holdings on it: a change of them since then shows in its revision.
+    fn shelf(&self, station: &StationId, kind: HoldingKind)
+    -> Result<Versioned<Shelf>, ReadFailed>;
+
+    fn holding(
+        &self,
+        station: &StationId,
+        kind: HoldingKind,
+        key: &str,
+    ) -> Result<Option<Holding>, ReadFailed>;
+
+    /// All of one kind, as many as are kept.
+    fn holdings(
+        &self,
+        station: &StationId,
+        kind: HoldingKind,
+    ) -> Result<Vec<(String, Holding)>, ReadFailed>;
+
+    /// The name under which a token is on record.
+    fn token_name(&self, token: &IdToken) -> Pseudonym;
 }
 
 /// What plugins' calls did and want done: held back until the fact that caused them is committed.

@@ -10,95 +10,20 @@ use std::time::{Duration, Instant};
 pub(super) use asking::Open;
 
 use super::display;
+use super::holdings::Holdings;
+pub(super) use super::looks::{Found, Ground, Look, Named};
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
-    Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
-    Pseudonym, Refusal, Responded, Session, SessionId, StationRecord, TariffAsk, TariffSaid,
-    Verdict, Versioned,
+    Acceptance, AuthorizeAsk, Decision, Effects, Phase, Refusal, Responded, Session, SessionId,
+    StationRecord, TariffAsk, TariffSaid, Verdict,
 };
+use crate::holdings::Heard;
 use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
 const MAX_TRIES: u32 = 4;
-
-/// What the records are asked.
-#[derive(Debug)]
-pub enum Look {
-    Station,
-    /// The station, and the token's pseudonym.
-    Token(IdToken),
-    /// The same, and whether this start was reported before; a fresh session id in case it was not.
-    Start {
-        token: IdToken,
-        place: Place,
-        at: Millis,
-        meter: MilliwattHours,
-    },
-    Session {
-        session: Option<SessionId>,
-        token: Option<IdToken>,
-    },
-    /// The session of a transaction that the station named, and whether this event of it has come before.
-    Event {
-        transaction: String,
-        number: u32,
-        token: Option<IdToken>,
-    },
-}
-
-/// What the records say. One variant per [`Look`].
-#[derive(Debug)]
-pub enum Found {
-    Station(Versioned<StationRecord>),
-    Token {
-        station: StationRecord,
-        token: Named,
-    },
-    /// The start was reported before, and its session still runs.
-    Replay {
-        session: SessionId,
-        verdict: Option<Verdict>,
-    },
-    Start {
-        station: StationRecord,
-        token: Named,
-        /// Of the record of an equal start whose session has ended: dead clocks repeat themselves.
-        twin_revision: Option<u64>,
-        fresh: SessionId,
-    },
-    Session {
-        session: Option<Box<Versioned<Session>>>,
-        token: Option<Named>,
-        /// Of the station; looked up for sessions that have a price only.
-        shows_cost: bool,
-    },
-    /// `seen` is the digest of the event that came under this number before.
-    Event {
-        station: StationRecord,
-        ground: Ground,
-        seen: Option<String>,
-    },
-}
-
-/// What an event of a transaction stands on.
-#[derive(Debug, Clone)]
-pub struct Ground {
-    pub session: Option<Box<Versioned<Session>>>,
-    /// In case there is no session yet.
-    pub fresh: SessionId,
-    pub token: Option<Named>,
-}
-
-/// A token as the records know it.
-#[derive(Debug, Clone)]
-pub struct Named {
-    pub token: IdToken,
-    pub pseudonym: Pseudonym,
-    /// The way back from the pseudonym to the token is on record.
-    pub is_recorded: bool,
-}
 
 /// What an exchange needs next.
 pub(super) enum Step {
@@ -158,12 +83,15 @@ pub(super) struct Exchange {
     shows_cost: bool,
     /// Boxed: few stations have any.
     to_show: Option<Box<CostToShow>>,
+    /// Boxed: few calls say anything of the things that the station holds.
+    holdings: Option<Box<Holdings>>,
 }
 
 impl Exchange {
     pub(super) fn begin(
         scribe: Scribe,
         request: Request,
+        heard: Option<Heard>,
         deadline: Instant,
         welcome: Welcome,
     ) -> (Self, Step) {
@@ -178,6 +106,7 @@ impl Exchange {
             doubt: None,
             shows_cost: false,
             to_show: None,
+            holdings: heard.map(Holdings::of),
         };
         let step = exchange.take_up();
         (exchange, step)
@@ -199,6 +128,17 @@ impl Exchange {
     fn take_up(&mut self) -> Step {
         self.tries += 1;
         self.to_show = None;
+        match &self.holdings {
+            Some(holdings) => {
+                self.stage = Stage::Looking;
+                Step::Look(holdings.look())
+            }
+            None => self.look(),
+        }
+    }
+
+    /// The first step of the request itself.
+    fn look(&mut self) -> Step {
         let look = match &self.request {
             Request::Heartbeat => return self.done(Answer::Heartbeat),
             Request::Status(status) => {
@@ -246,6 +186,12 @@ impl Exchange {
         let Ok(found) = found else {
             return self.fail(ErrorCode::InternalError, "the records cannot be read: try again");
         };
+        if let Found::Holdings(moves) = *found {
+            if let Some(holdings) = &mut self.holdings {
+                holdings.moves = moves;
+            }
+            return self.look();
+        }
         match (&self.request, *found) {
             (Request::Boot(boot), Found::Station(station)) => {
                 let commit = self.scribe.boot(boot, station);
@@ -460,10 +406,13 @@ impl Exchange {
 
     fn commit_then(
         &mut self,
-        commit: Commit,
+        mut commit: Commit,
         reply: Result<Answer, Fault>,
         grounds: Option<Grounds>,
     ) -> Step {
+        if let Some(holdings) = &self.holdings {
+            holdings.join(&mut commit, &self.scribe.station);
+        }
         self.stage = Stage::Committing(Sealed(reply), grounds);
         Step::Commit(commit)
     }

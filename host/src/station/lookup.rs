@@ -1,7 +1,12 @@
 //! Carries out a machine's looks into the records. Decides nothing.
 
+use std::sync::Arc;
+
 use super::exchange::{Found, Ground, Look, Named};
-use crate::domain::{IdToken, Session, StationId, StationRecord, Versioned};
+use crate::domain::{
+    IdToken, ReadFailed, Session, ShelfMoves, StationId, StationRecord, Versioned,
+};
+use crate::holdings::Heard;
 use crate::store::{SeenEvent, SeenStart, StationTransaction, Store, StoreError, TokenName};
 
 /// One look, answered in kind.
@@ -12,6 +17,7 @@ pub(super) async fn look(
 ) -> Result<Box<Found>, StoreError> {
     Ok(Box::new(match look {
         Look::Station => Found::Station(record_of(store, station)?),
+        Look::Holdings(heard) => Found::Holdings(moves(store, station, heard).await?),
         Look::Token(token) => {
             Found::Token { station: record_of(store, station)?.value, token: named(store, token)? }
         }
@@ -62,6 +68,22 @@ pub(super) async fn look(
             Found::Event { station: record_of(store, station)?.value, ground, seen }
         }
     }))
+}
+
+/// To read hundreds of records for a long report takes its time.
+async fn moves(
+    store: &Store,
+    station: &StationId,
+    heard: Arc<Heard>,
+) -> Result<Vec<ShelfMoves>, StoreError> {
+    let moves = if heard.is_long() {
+        let (store, station) = (store.clone(), station.clone());
+        let moves = tokio::task::spawn_blocking(move || heard.moves(&station, &store));
+        moves.await.unwrap_or(Err(ReadFailed))
+    } else {
+        heard.moves(station, store)
+    };
+    moves.map_err(|ReadFailed| StoreError::Unavailable)
 }
 
 fn record_of(store: &Store, id: &StationId) -> Result<Versioned<StationRecord>, StoreError> {

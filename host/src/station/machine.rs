@@ -25,6 +25,7 @@ use crate::domain::{
     Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Responded, Stamp,
     StationId, TariffAsk, TariffSaid,
 };
+use crate::holdings::{self, Heard};
 use crate::ocpp::{Answer, BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
@@ -126,6 +127,8 @@ struct Waiting {
     call: Call,
     raw: String,
     now: Now,
+    /// What it says of the things that the station holds.
+    heard: Option<Heard>,
 }
 
 /// See the module.
@@ -293,7 +296,9 @@ impl Machine {
             Ok(call) => {
                 let (generation, dialect) = (self.generation, link.dialect);
                 self.tell_oddities(now, &call);
-                let next = Waiting { generation, dialect, id, call, raw, now };
+                let heard =
+                    holdings::heard(dialect.subprotocol, call.action.name, payload, now.wall);
+                let next = Waiting { generation, dialect, id, call, raw, now, heard };
                 match self.current {
                     Some(_) => self.waiting.push_back(next),
                     None => self.begin(now, next),
@@ -330,7 +335,8 @@ impl Machine {
             raw: next.raw,
             received: next.now.wall,
         };
-        let (exchange, step) = Exchange::begin(scribe, next.call.request, deadline, self.welcome());
+        let (exchange, step) =
+            Exchange::begin(scribe, next.call.request, next.heard, deadline, self.welcome());
         self.current = Some((next.generation, next.id, exchange));
         self.carry_out(now, step);
     }

@@ -2,8 +2,8 @@
 //! Encoded by whoever makes it, so that the one thread that writes has little to do. Knows no engine.
 
 use crate::domain::{
-    CertificateRequest, Durability, Effects, Fact, Message, Millis, NewCommand, NewMessage,
-    PluginName, Seq, StationId,
+    CertificateRequest, Durability, Effects, Fact, Holding, Message, Millis, NewCommand,
+    NewMessage, PluginName, Seq, ShelfMoves, StationId,
 };
 
 use super::committer::Post;
@@ -240,6 +240,23 @@ impl Commit {
         self.put_uncounted(station, request);
         self.brings.requests += 1;
         self.synced()
+    }
+
+    /// What changes of the things that a station holds. A conflict says that somebody else has changed them meanwhile.
+    pub fn holdings(&mut self, station: &StationId, moves: &[ShelfMoves]) -> &mut Self {
+        for ShelfMoves { kind, shelf, revision, holdings } in moves {
+            for (key, holding) in holdings {
+                let key = (station.clone(), *kind, key.clone());
+                match holding {
+                    Some(holding) => self.put_uncounted(&key, holding),
+                    None => {
+                        self.delete::<Holding>(&key, Expect::Any);
+                    }
+                }
+            }
+            self.put(&(station.clone(), *kind), shelf, Expect::Revision(*revision));
+        }
+        self
     }
 
     /// A record whose revision is not in the receipt.

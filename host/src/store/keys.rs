@@ -6,8 +6,8 @@
 //! because numbering goes on from it.
 
 use crate::domain::{
-    CommandNo, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName, Pseudonym, Seq,
-    SessionId, StationId,
+    CommandNo, HoldingKind, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName,
+    Pseudonym, Seq, SessionId, StationId,
 };
 
 use super::engine::KeyRange;
@@ -42,6 +42,10 @@ pub enum Table {
     PluginOrder = b'r',
     UnloadedPlugin = b'u',
     LastSeen = b'H',
+    /// What stations hold.
+    Holding = b'D',
+    /// The same in numbers, by kind.
+    Shelf = b'd',
     /// Commands of plugins that wait for their stations.
     Outbox = b'Q',
     /// Messages that wait for their plugins.
@@ -182,6 +186,7 @@ macro_rules! name_key {
 name_key!(StationId, id => id.as_str(), text => Self::new(text).ok());
 name_key!(PluginName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(OrderedHook, hook => hook.as_str(), text => text.parse().ok());
+name_key!(HoldingKind, kind => kind.as_str(), text => text.parse().ok());
 name_key!(IdToken, token => &token.canonical(), text => Self::new(text).ok());
 name_key!(Pseudonym, name => &name.0, text => Some(Self(text.to_owned())));
 name_key!(String, name => name, text => Some(text.to_owned()));

@@ -14,6 +14,7 @@ mod format;
 mod frames;
 mod group;
 mod handle;
+mod holdings;
 mod keys;
 mod ledger;
 mod log;

@@ -58,8 +58,8 @@ impl PolicyRecords for Store {
     }
 }
 
-fn told(error: StoreError) -> ReadFailed {
-    tracing::error!(%error, "a policy asked for a record that cannot be read");
+pub(super) fn told(error: StoreError) -> ReadFailed {
+    tracing::error!(%error, "somebody asked for a record that cannot be read");
     ReadFailed
 }
 

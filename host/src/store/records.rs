@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CertificateRequest, CommandNo, ConnectorState, IdToken, Message, Millis, MilliwattHours,
-    OperatorCommand, OrderedHook, Place, PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq,
-    Session, SessionId, StationCertificate, StationId, StationRecord, TokenRecord, Versioned,
+    CertificateRequest, CommandNo, ConnectorState, Holding, HoldingKind, IdToken, Message, Millis,
+    MilliwattHours, OperatorCommand, OrderedHook, Place, PluginName, PluginVersion, Pseudonym,
+    QueuedCommand, Seq, Session, SessionId, Shelf, StationCertificate, StationId, StationRecord,
+    TokenRecord, Versioned,
 };
 
 use super::StoreError;
@@ -58,6 +59,8 @@ record!(OpenCommand, OpenCommand by (StationId, CommandNo), version 1);
 record!(Message, Inbox by (PluginName, Millis, String), version 1);
 record!(Unread, Unread by PluginName, version 1);
 record!(Timer, Timer by (PluginName, String), version 1);
+record!(Holding, Holding by (StationId, HoldingKind, String), version 1);
+record!(Shelf, Shelf by (StationId, HoldingKind), version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(KeptFrame, ChangedFrame by (StationId, u32), version 1);
 record!(FramePiece, FramePiece by (StationId, u32, u32), version 1);

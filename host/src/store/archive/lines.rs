@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, Fact, LoggedFact, Message, OperatorCommand, PluginName,
-    QueuedCommand, Session, StationCertificate, StationRecord, TokenRecord,
+    CertificateRequest, ConnectorState, Fact, Holding, LoggedFact, Message, OperatorCommand,
+    PluginName, QueuedCommand, Session, Shelf, StationCertificate, StationRecord, TokenRecord,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
@@ -109,6 +109,7 @@ tables! {
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
     FramePiece "frame-piece" => records::<FramePiece>();
+    Holding "holding" => records::<Holding>();
     Inbox "inbox" => records::<Message>();
     LastSeen "last-seen" => records::<LastSeen>();
     Log "log" => Way::Facts;
@@ -127,6 +128,7 @@ tables! {
     SeenEvent "seen-event" => records::<SeenEvent>();
     SeenStart "seen-start" => records::<SeenStart>();
     Session "session" => records::<Session>();
+    Shelf "shelf" => records::<Shelf>();
     Station "station" => records::<StationRecord>();
     StationSession "station-session" => records::<StationSession>();
     StationTransaction "station-transaction" => records::<StationTransaction>();

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::delivery::{Rim, Unwritten, end_of, revision};
+use super::delivery::{OverTheWire, Rim, Unwritten, end_of, revision};
 use super::queue::{Entry, Key, Name};
 use super::{each, of_operator};
 use crate::domain::{
@@ -87,7 +87,7 @@ impl Calls {
         })?;
         for (entry, _) in left {
             let end = CommandEnd::Unknown(Doubt::Restarted);
-            if let Err(error) = self.rim.end(&entry, &end, Durability::Soft).await {
+            if let Err(error) = self.rim.end(&entry, &end, None, Durability::Soft).await {
                 let command = &entry.key.name;
                 warn!(station = %entry.key.station, %command, %error, "its end is not on record");
             }
@@ -117,7 +117,9 @@ impl Calls {
         let begun = begun.inspect_err(|error| {
             warn!(%station, %error, "an operator's call is made without a record of it");
         });
+        let subprotocol = self.rim.subprotocol(&station);
         let result = self.rim.registry.command(&station, command).await;
+        let wire = OverTheWire { subprotocol, answer: result.as_ref().ok().cloned() };
         let (number, unsaved) = match (begun.ok(), end_of(&result)) {
             (None, _) => (None, None),
             (Some((_, entry)), None) => {
@@ -125,14 +127,14 @@ impl Calls {
                 (None, None)
             }
             (Some((number, entry)), Some(end)) => {
-                let saved = self.rim.end(&entry, &end, Durability::Soft).await;
+                let saved = self.rim.end(&entry, &end, Some(&wire), Durability::Soft).await;
                 (Some(number), saved.is_err().then_some((entry, end)))
             }
         };
         // Whoever asked may have given up.
         let _ = tell.send(Called { number, result });
         if let Some((entry, end)) = unsaved {
-            self.rim.settle(entry, end).await;
+            self.rim.settle(entry, end, Some(wire)).await;
         }
     }
 
@@ -144,16 +146,18 @@ impl Calls {
         Command { action, payload, timeout }: &Command,
     ) -> Result<(CommandNo, Entry), Unwritten> {
         let now = (self.rim.now)();
-        let record = OperatorCommand::awaited(QueuedCommand {
+        // The record may keep less of it.
+        let command = QueuedCommand {
             action: action.clone(),
             payload: payload.get().to_owned(),
             queued: now,
             expires: now + *timeout,
             sent: Some(now),
-        });
+        };
+        let record = OperatorCommand::awaited(command.clone());
         let (number, revision) = self.put(station, &record, Commit::new()).await?;
         let key = Key { station: station.clone(), name: Name::Operator(number) };
-        Ok((number, Entry { key, command: record.command, revision }))
+        Ok((number, Entry { key, command, revision }))
     }
 
     /// It was never sent.
@@ -218,7 +222,7 @@ impl Calls {
         if entry.command.sent.is_some() {
             return Err(NotCancelled::Sent);
         }
-        match self.rim.end(&entry, &CommandEnd::Cancelled, Durability::Synced).await {
+        match self.rim.end(&entry, &CommandEnd::Cancelled, None, Durability::Synced).await {
             Ok(()) => Ok(true),
             // It has been marked as sent meanwhile, or it has expired.
             Err(Unwritten::Commit(CommitError::Conflict(_))) => Err(NotCancelled::Sent),

@@ -10,8 +10,9 @@ use tracing::{error, warn};
 use super::queue::{Entry, Key, Name, Step, Stepped};
 use crate::domain::{
     CommandEnd, Doubt, Durability, Fact, FactBody, Message, Millis, OperatorCommand, PluginName,
-    QueuedCommand, Stamp,
+    QueuedCommand, ReadFailed, ShelfMoves, Stamp, StationId,
 };
+use crate::holdings::{Called, Outcome, is_about_holdings};
 use crate::plugins::Host;
 use crate::station::registry::{Command, CommandFailure, Registry};
 use crate::store::{
@@ -20,6 +21,9 @@ use crate::store::{
 
 /// How long a station may take to answer.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a commit is made anew that met a change of what the station holds.
+const MAX_TRIES: u32 = 8;
 
 /// Until what came of a command is tried to be saved again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -36,7 +40,7 @@ pub(super) struct Rim {
 impl Rim {
     pub(super) async fn carry_out(self, step: Step) -> Stepped {
         match step {
-            Step::End(entry, end) => self.settle(entry, end).await,
+            Step::End(entry, end) => self.settle(entry, end, None).await,
             Step::Send(entry) => self.send(entry).await,
         }
     }
@@ -46,7 +50,9 @@ impl Rim {
     async fn send(self, entry: Entry) -> Stepped {
         let payload = match RawValue::from_string(entry.command.payload.clone()) {
             Ok(payload) => payload,
-            Err(why) => return self.settle(entry, CommandEnd::Invalid(why.to_string())).await,
+            Err(why) => {
+                return self.settle(entry, CommandEnd::Invalid(why.to_string()), None).await;
+            }
         };
         let marked = match self.mark(entry.clone(), Some((self.now)())).await {
             Ok(marked) => marked,
@@ -59,9 +65,13 @@ impl Rim {
         };
         let action = marked.command.action.clone();
         let command = Command { action, payload, timeout: ANSWER_WITHIN };
+        let subprotocol = self.subprotocol(&marked.key.station);
         let answered = self.registry.command(&marked.key.station, command).await;
         match end_of(&answered) {
-            Some(end) => self.settle(marked, end).await,
+            Some(end) => {
+                let wire = OverTheWire { subprotocol, answer: answered.ok() };
+                self.settle(marked, end, Some(wire)).await
+            }
             None => self.unmark(marked).await,
         }
     }
@@ -103,9 +113,14 @@ impl Rim {
     }
 
     /// Writes down how a command ended. Tried until it is saved or the server stops; then a restart finds the mark.
-    pub(super) async fn settle(&self, entry: Entry, end: CommandEnd) -> Stepped {
+    pub(super) async fn settle(
+        &self,
+        entry: Entry,
+        end: CommandEnd,
+        wire: Option<OverTheWire>,
+    ) -> Stepped {
         loop {
-            match self.end(&entry, &end, Durability::Synced).await {
+            match self.end(&entry, &end, wire.as_ref(), Durability::Synced).await {
                 Ok(()) | Err(Unwritten::Commit(CommitError::Conflict(_))) => return Stepped::Gone,
                 Err(error) if self.is_over() => {
                     let command = &entry.key.name;
@@ -121,18 +136,59 @@ impl Rim {
         }
     }
 
-    /// The one commit by which a command ends: the fact, the message to its plugin or the operator's record, and its
-    /// place in the outbox.
+    /// The one commit by which a command ends: the fact, the message to its plugin or the operator's record, its place in
+    /// the outbox, and what it changes of the things that the station holds.
     pub(super) async fn end(
         &self,
         entry: &Entry,
         end: &CommandEnd,
+        wire: Option<&OverTheWire>,
+        durability: Durability,
+    ) -> Result<(), Unwritten> {
+        for _ in 0..MAX_TRIES {
+            let moves = match wire {
+                Some(wire) => wire.moves(entry, end, &self.store, (self.now)()).await?,
+                None => Vec::new(),
+            };
+            let may_be_the_shelves = !moves.is_empty();
+            match self.try_end(entry, end, &moves, durability).await {
+                Err(Unwritten::Commit(CommitError::Conflict(Conflict::Record)))
+                    if may_be_the_shelves && !self.has_moved_on(entry)? => {}
+                ended => return ended,
+            }
+        }
+        Err(CommitError::Overloaded.into())
+    }
+
+    /// Somebody else has written down what came of it.
+    fn has_moved_on(&self, entry: &Entry) -> Result<bool, StoreError> {
+        let Entry { key: Key { station, name }, revision, .. } = entry;
+        let station = station.clone();
+        let found = match name {
+            Name::Plugin(plugin, id) => {
+                let key = (plugin.clone(), station, id.clone());
+                self.store.read::<QueuedCommand>(&key)?.map(|record| record.revision)
+            }
+            Name::Operator(number) => {
+                let found = self.store.read::<OperatorCommand>(&(station, *number))?;
+                found.map(|record| record.revision)
+            }
+        };
+        Ok(found != Some(*revision))
+    }
+
+    async fn try_end(
+        &self,
+        entry: &Entry,
+        end: &CommandEnd,
+        moves: &[ShelfMoves],
         durability: Durability,
     ) -> Result<(), Unwritten> {
         let Entry { key: Key { station, name }, command, revision } = entry;
         let (now, expect) = ((self.now)(), Expect::Revision(*revision));
         let mut commit = Commit::new();
         commit.fact(fact(entry, end, now), None);
+        commit.holdings(station, moves);
         match name {
             Name::Plugin(plugin, id) => {
                 let key = (plugin.clone(), station.clone(), id.clone());
@@ -168,6 +224,11 @@ impl Rim {
         self.host.plugin(plugin).is_none_or(|plugin| plugin.inbox().is_some())
     }
 
+    /// In which version a station is spoken to now.
+    pub(super) fn subprotocol(&self, station: &StationId) -> Option<&'static str> {
+        self.registry.live(station)?.protocol
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.store.health(), Health::Failed(_))
     }
@@ -180,6 +241,56 @@ pub enum Unwritten {
     Read(#[from] StoreError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// What came of a call that was sent, as far as the things are concerned that the station holds.
+pub(super) struct OverTheWire {
+    /// In which the call was made; `None` when the station was gone before anybody looked.
+    pub(super) subprotocol: Option<&'static str>,
+    /// `None` when there is none that can be taken.
+    pub(super) answer: Option<Box<RawValue>>,
+}
+
+impl OverTheWire {
+    async fn moves(
+        &self,
+        entry: &Entry,
+        end: &CommandEnd,
+        store: &Store,
+        now: Millis,
+    ) -> Result<Vec<ShelfMoves>, StoreError> {
+        let Some(subprotocol) = self.subprotocol else { return Ok(Vec::new()) };
+        if !is_about_holdings(subprotocol, &entry.command.action) {
+            return Ok(Vec::new());
+        }
+        let (answer, entry, end) = (self.answer.clone(), entry.clone(), end.clone());
+        let store = store.clone();
+        let moves = tokio::task::spawn_blocking(move || {
+            let outcome = match (&end, &answer) {
+                (CommandEnd::Answered(_), Some(answer)) => Outcome::Answered(answer),
+                (CommandEnd::Refused { code, .. }, _) => Outcome::Refused(code),
+                (CommandEnd::Unfit { .. } | CommandEnd::Unknown(_), _) => Outcome::Unknown,
+                _ => return Ok(Vec::new()),
+            };
+            let Entry { key: Key { station, name }, command, .. } = &entry;
+            let called = Called {
+                subprotocol,
+                action: &command.action,
+                payload: &command.payload,
+                sent: command.sent.unwrap_or(now),
+                ended: now,
+                outcome,
+                plugin: match name {
+                    Name::Plugin(plugin, _) => Some(plugin),
+                    Name::Operator(_) => None,
+                },
+                command: &name.to_string(),
+            };
+            called.moves(station, &store)
+        });
+        let moves = moves.await.unwrap_or(Err(ReadFailed));
+        moves.map_err(|ReadFailed| StoreError::Unavailable)
+    }
 }
 
 /// The revision of the one record of a commit.
