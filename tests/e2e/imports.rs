@@ -12,13 +12,26 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("tls", &["domain"]),
     ("plugins", &["domain"]),
+    ("files", &["domain", "store", "tls"]),
     ("policy", &["domain", "plugins"]),
     ("station", &["domain", "ocpp", "charging", "policy", "store", "tls"]),
-    ("work", &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls"]),
+    (
+        "work",
+        &["domain", "charging", "policy", "store", "station::registry", "plugins", "tls", "files"],
+    ),
     // The catalogue of OCPP is data that people want to read.
     (
         "admin",
-        &["domain", "ocpp::catalogue", "store", "work", "station::registry", "plugins", "tls"],
+        &[
+            "domain",
+            "ocpp::catalogue",
+            "store",
+            "work",
+            "station::registry",
+            "plugins",
+            "tls",
+            "files",
+        ],
     ),
     ("sim", &["domain", "ocpp", "tls"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
@@ -35,7 +48,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),
-    ("config", &["domain", "tls::Source"]),
+    ("config", &["domain", "tls::Source", "files::Bounds"]),
     ("main", &[]),
 ];
 

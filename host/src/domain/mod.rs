@@ -5,8 +5,10 @@
 mod address;
 mod certificate;
 mod command;
+mod count;
 mod decision;
 mod fact;
+mod firmware;
 mod hex;
 mod ids;
 mod journal;
@@ -17,9 +19,10 @@ mod session;
 mod station;
 mod tariff;
 mod token;
+mod transfer;
 mod units;
 
-pub use address::{Addresses, BadPath, StationPath};
+pub use address::{Addresses, BadPath, StationPath, segment, segments};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
@@ -27,6 +30,7 @@ pub use fact::{
     CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,
     MeterReading, PluginChange, Sample, Stamp,
 };
+pub use firmware::{Firmware, FirmwareName, FirmwareSignature};
 pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
@@ -51,4 +55,8 @@ pub use tariff::{
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,
 };
 pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};
+pub use transfer::{
+    Closed, LINK_PATH, MAX_KEPT_TRANSFERS, MAX_TOLD, Outgoing, Received, Told, Transfer,
+    TransferEnd, TransferEnded, TransferKind, TransferNo, TransferStep, TransferTopic,
+};
 pub use units::{Millis, MilliwattHours};

@@ -10,6 +10,7 @@ mod reading;
 mod request;
 mod security;
 mod time;
+mod transfer;
 pub mod v16;
 pub mod v2;
 
@@ -21,7 +22,7 @@ pub use catalogue::{Action, Catalogue, Direction, Finding};
 pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, SecurityEvent, Shown,
-    SignCertificate, Start, Status, Stop, TransactionEvent,
+    SignCertificate, Start, Status, Stop, TransactionEvent, TransferWord,
 };
 pub use time::StationTime;
 

@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 
 use super::{Action, Finding, StationTime};
 use crate::domain::{
-    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
+    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId,
+    TransferTopic, Verdict,
 };
 
 /// A checked CALL of a station.
@@ -41,6 +42,7 @@ pub enum Request {
     /// It wants a certificate.
     Sign(SignCertificate),
     Security(SecurityEvent),
+    Transfer(TransferWord),
     /// Kept, and answered with the catalogue's reply.
     Other,
 }
@@ -119,6 +121,16 @@ pub struct SecurityEvent {
     pub kind: String,
     pub info: Option<String>,
     pub at: Option<StationTime>,
+}
+
+/// How far the station is with a file that it was asked to fetch or to send.
+#[derive(Debug)]
+pub struct TransferWord {
+    pub topic: TransferTopic,
+    /// By which the station knows what it was asked.
+    pub request: Option<i64>,
+    /// Its own word.
+    pub status: String,
 }
 
 #[derive(Debug)]

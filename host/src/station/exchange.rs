@@ -11,8 +11,8 @@ use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
-    Pseudonym, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Verdict,
-    Versioned,
+    Pseudonym, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Transfer,
+    TransferNo, TransferTopic, Verdict, Versioned,
 };
 use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
 use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
@@ -36,6 +36,11 @@ pub enum Look {
     Session {
         session: Option<SessionId>,
         token: Option<IdToken>,
+    },
+    /// Which of the station's transfers its word is about.
+    Transfer {
+        topic: TransferTopic,
+        request: Option<i64>,
     },
     /// The session of a transaction that the station named, and whether this event of it has come before.
     Event {
@@ -71,6 +76,8 @@ pub enum Found {
         /// Of the station; looked up for sessions that have a price only.
         shows_cost: bool,
     },
+    /// `None` when nobody here asked for it.
+    Transfer(Option<(TransferNo, Versioned<Transfer>)>),
     /// `seen` is the digest of the event that came under this number before.
     Event {
         station: StationRecord,
@@ -215,6 +222,7 @@ impl Exchange {
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Boot(_) | Request::Sign(_) => Look::Station,
+            Request::Transfer(word) => Look::Transfer { topic: word.topic, request: word.request },
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
                 token: start.shown.token.clone(),
@@ -254,6 +262,10 @@ impl Exchange {
                 let accepted = refusal.is_none();
                 self.doubt = refusal.map(String::into_boxed_str);
                 self.commit(commit, Answer::Signing { accepted }, None)
+            }
+            (Request::Transfer(word), Found::Transfer(meant)) => {
+                let commit = self.scribe.transfer_word(word, meant);
+                self.commit(commit, Answer::Noted, None)
             }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CertificateRequest, CommandNo, ConnectorState, IdToken, Message, Millis, MilliwattHours,
-    OperatorCommand, OrderedHook, Place, PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq,
-    Session, SessionId, StationCertificate, StationId, StationRecord, TokenRecord, Versioned,
+    CertificateRequest, CommandNo, ConnectorState, Firmware, FirmwareName, IdToken, Message,
+    Millis, MilliwattHours, OperatorCommand, OrderedHook, Place, PluginName, PluginVersion,
+    Pseudonym, QueuedCommand, Seq, Session, SessionId, StationCertificate, StationId,
+    StationRecord, TokenRecord, Transfer, TransferNo, Versioned,
 };
 
 use super::StoreError;
@@ -57,6 +58,9 @@ record!(OpenCommand, OpenCommand by (StationId, CommandNo), version 1);
 record!(Message, Inbox by (PluginName, Millis, String), version 1);
 record!(Unread, Unread by PluginName, version 1);
 record!(Timer, Timer by (PluginName, String), version 1);
+record!(Transfer, Transfer by (StationId, TransferNo), version 1);
+record!(OpenTransfer, OpenTransfer by (Millis, StationId, TransferNo), version 1);
+record!(Firmware, Firmware by FirmwareName, version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(Counter, Counter by String, version 1);
 
@@ -73,6 +77,10 @@ pub struct OpenSession {
 /// An operator's command that waits or is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenCommand {}
+
+/// A transfer that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransfer {}
 
 /// A session that has ended on terms and waits for its bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, Fact, LoggedFact, Message, OperatorCommand, PluginName,
-    QueuedCommand, Session, StationCertificate, StationRecord, TokenRecord,
+    CertificateRequest, ConnectorState, Fact, Firmware, LoggedFact, Message, OperatorCommand,
+    PluginName, QueuedCommand, Session, StationCertificate, StationRecord, TokenRecord, Transfer,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord,
-    Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName,
-    UnloadedPlugin, UnpricedSession, Unread,
+    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, OpenTransfer, PluginOrder,
+    PluginRecord, Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer,
+    TokenName, UnloadedPlugin, UnpricedSession, Unread,
 };
 use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
@@ -106,6 +106,7 @@ tables! {
     Command "command" => records::<OperatorCommand>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
+    Firmware "firmware" => records::<Firmware>();
     Inbox "inbox" => records::<Message>();
     LastSeen "last-seen" => records::<LastSeen>();
     Log "log" => Way::Facts;
@@ -113,6 +114,7 @@ tables! {
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
     OpenCommand "open-command" => records::<OpenCommand>();
     OpenSession "open-session" => records::<OpenSession>();
+    OpenTransfer "open-transfer" => records::<OpenTransfer>();
     Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();
     PluginOrder "plugin-order" => records::<PluginOrder>();
@@ -130,6 +132,7 @@ tables! {
     Timer "timer" => records::<Timer>();
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
+    Transfer "transfer" => records::<Transfer>();
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
     UnpricedSession "unpriced-session" => records::<UnpricedSession>();
