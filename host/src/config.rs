@@ -1,5 +1,7 @@
 //! What an operator may set: command line over file over default, checked once. Knows no listener and no store.
 
+mod files;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +10,8 @@ use serde::Deserialize;
 
 use crate::domain::{BadPath, StationPath, Validation};
 use crate::tls::Source;
+
+pub use files::FilesConfig;
 
 /// Where stations connect unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "0.0.0.0:8080";
@@ -65,6 +69,8 @@ pub struct Config {
     pub keep_commands: Duration,
     /// What a token gets about which no plugin has an opinion.
     pub when_nobody_decides: DefaultVerdict,
+    /// Firmware and logs.
+    pub files: FilesConfig,
 }
 
 /// See [`Config::when_nobody_decides`].
@@ -102,6 +108,7 @@ struct File {
     keep_meter_values_days: Option<u32>,
     keep_log_days: Option<u32>,
     keep_commands_days: Option<u32>,
+    files: files::Table,
 }
 
 /// What the command line says.
@@ -115,6 +122,8 @@ pub struct Overrides {
     pub tls_names: Vec<String>,
     pub admin: Option<SocketAddr>,
     pub accept_unknown_stations: bool,
+    /// Where stations fetch firmware and send logs.
+    pub files: Option<SocketAddr>,
 }
 
 /// Why there is no configuration.
@@ -132,6 +141,11 @@ pub enum ConfigError {
         "`station-urls`: '{0}' does not begin with ws:// or wss://, or has a path: write it as wss://csms.example.com"
     )]
     StationUrl(String),
+    #[error(
+        "`files.url`: '{0}' does not begin with http:// or https://, is too long or holds more than a host and a path: write it \
+         as https://files.example.com"
+    )]
+    FilesUrl(String),
     #[error("`{name}` must be between {least} and {most}")]
     OutOfRange { name: &'static str, least: u32, most: u32 },
     #[error(
@@ -167,9 +181,13 @@ impl Config {
         };
         let free_space_least = mib("free-space-least-mib", file.free_space_least_mib, 128, 0)?;
         let least_low = u32::try_from(free_space_least >> 20).unwrap_or(MOST_MIB);
+        let data = overrides.data.or(file.data).ok_or(ConfigError::NoData)?;
+        let listen_tls = overrides.listen_tls.or(file.listen_tls);
+        let files = file.files.check(&data, overrides.files, listen_tls.is_some())?;
         Ok(Self {
-            data: overrides.data.or(file.data).ok_or(ConfigError::NoData)?,
-            listen_tls: overrides.listen_tls.or(file.listen_tls),
+            data,
+            files,
+            listen_tls,
             certificate: certificate(
                 overrides.tls_certificate.or(file.tls_certificate),
                 overrides.tls_key.or(file.tls_key),
@@ -297,6 +315,10 @@ mod tests {
         );
         let upside_down = "data = \"d\"\nfree-space-least-mib = 500\nfree-space-low-mib = 400\n";
         assert!(says(upside_down).contains("`free-space-low-mib` must be between 500 and"));
+        let small = "data = \"d\"\n[files]\nupload-mib = 64\nkeep-mib = 32\n";
+        assert!(says(small).contains("`files.keep-mib` must be between 64 and"));
+        let odd = "data = \"d\"\n[files]\nurl = \"https://me:secret@h\"\n";
+        assert!(says(odd).contains("`files.url`"));
         assert!(
             says("data = \"d\"\ntls-key = \"k\"\n").contains("`tls-certificate` and `tls-key`")
         );

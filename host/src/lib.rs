@@ -8,6 +8,7 @@ pub mod charging;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod files;
 pub mod holdings;
 pub mod ocpp;
 pub mod plugins;

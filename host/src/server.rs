@@ -2,6 +2,8 @@
 //!
 //! Start: data directory → store → plugins → listeners; stations come in last. Stop: the other way round.
 
+mod files;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -29,7 +31,7 @@ use crate::store::{Health, OpenError, Reserve, Store, StoreError};
 use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
     Ages, Calls, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence,
-    Retention, Rollout, RolloutError, Timers, observed,
+    Retention, Rollout, RolloutError, Timers, Transfers, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -56,6 +58,8 @@ pub enum StartError {
     Records(#[from] StoreError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error("cannot use {path} for files: {source}")]
+    FilesDirectory { path: PathBuf, source: std::io::Error },
     #[error("cannot listen on {address}: {source}; is another server running there?")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
@@ -80,6 +84,8 @@ pub struct Server {
     pub stations: SocketAddr,
     /// Where they connect over TLS.
     pub stations_tls: Option<SocketAddr>,
+    /// Where they fetch firmware and send logs.
+    pub files: Option<SocketAddr>,
     /// Where the admin API is.
     pub admin: SocketAddr,
     /// What the admin API wants to see.
@@ -159,6 +165,7 @@ impl Server {
         let mut server = Self {
             stations: config.listen,
             stations_tls: config.listen_tls,
+            files: config.files.listen,
             admin: config.admin,
             key,
             presence: Presence::new(store.clone(), registry.clone()),
@@ -173,7 +180,8 @@ impl Server {
         calls.end_what_was_cut_off().await?;
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
-        let followers = (observers.clone(), inboxes.clone(), calls);
+        let transfers = server.open_files(&config, &security, &calls)?;
+        let followers = (observers.clone(), inboxes.clone(), calls, transfers);
         // Theirs from now on, and nobody is heard before everything else is ready.
         let doors = (bind(config.listen)?, config.listen_tls.map(bind).transpose()?);
         server.stations = doors.0.local_addr().unwrap_or(config.listen);
@@ -237,7 +245,7 @@ impl Server {
     fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
-        (observers, inboxes, calls): (Observers, Inboxes, Calls),
+        (observers, inboxes, calls, transfers): (Observers, Inboxes, Calls, Transfers),
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
         tls: &Tls,
@@ -249,6 +257,7 @@ impl Server {
             store: self.store.clone(),
             registry: self.registry.clone(),
             calls,
+            transfers,
             rollout,
             observers,
             inboxes,
@@ -338,18 +347,19 @@ impl Server {
 /// What stations are to be given. A server that listens everywhere is reached by the machine's own name, unless its
 /// operator says otherwise.
 fn addresses(config: &Config, clear: SocketAddr, tls: Option<SocketAddr>) -> Addresses {
-    let base = |scheme, listening: SocketAddr| {
-        let host = match listening.ip() {
-            ip if ip.is_unspecified() => own_name(),
-            std::net::IpAddr::V4(ip) => ip.to_string(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        format!("{scheme}://{host}:{}", listening.port())
-    };
     let own = || tls.map(|tls| base("wss", tls)).into_iter().chain([base("ws", clear)]).collect();
     let said = config.station_urls.clone();
     let bases = if said.is_empty() { own() } else { said };
     Addresses { bases, path: config.station_path.clone() }
+}
+
+fn base(scheme: &str, listening: SocketAddr) -> String {
+    let host = match listening.ip() {
+        ip if ip.is_unspecified() => own_name(),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    format!("{scheme}://{host}:{}", listening.port())
 }
 
 /// Of the machine; where the system does not tell it, of every machine.

@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("tls", &["domain"]),
     ("plugins", &["domain"]),
+    ("files", &["domain", "store", "tls"]),
     ("policy", &["domain", "plugins"]),
     ("station", &["domain", "ocpp", "charging", "holdings", "policy", "store", "tls"]),
     (
@@ -26,12 +27,22 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "station::registry",
             "plugins",
             "tls",
+            "files",
         ],
     ),
     // The catalogue of OCPP is data that people want to read.
     (
         "admin",
-        &["domain", "ocpp::catalogue", "store", "work", "station::registry", "plugins", "tls"],
+        &[
+            "domain",
+            "ocpp::catalogue",
+            "store",
+            "work",
+            "station::registry",
+            "plugins",
+            "tls",
+            "files",
+        ],
     ),
     ("sim", &["domain", "ocpp", "tls"]),
     // The command line is a client of the admin API: it knows what goes over that wire. Only what runs a server here
@@ -48,7 +59,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cli/tally", &["domain", "sim"]),
     ("cli/guest", &["plugins"]),
     ("cli/plugin", &["admin::views", "domain", "plugins"]),
-    ("config", &["domain", "tls::Source"]),
+    ("config", &["domain", "tls::Source", "files::Bounds"]),
     ("main", &[]),
 ];
 

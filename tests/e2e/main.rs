@@ -18,6 +18,7 @@ mod dialects;
 mod disk;
 mod every_action;
 mod field;
+mod files;
 mod fleet;
 mod full_disk;
 mod holdings;

@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::station::registry::Command;
 use crate::store::{Order, Store};
-use crate::work::{Called, Calls, Waiting};
+use crate::work::{Called, Calls, How, Waiting};
 
 /// How long a station may take to answer when the caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -195,6 +195,14 @@ fn parse(request: CommandRequest) -> Result<Wanted, Problem> {
         }
         None => RawValue::from_string("{}".to_owned()).map_err(|e| Problem::internal(&e))?,
     };
+    Ok(match when(timeout_ms, queue_ms)? {
+        How::Now(timeout) => Wanted::Answer(Command { action, payload, timeout }),
+        How::Queued(within) => Wanted::Queued { action, payload, within },
+    })
+}
+
+/// When a station is called, and how long that may take.
+pub(super) fn when(timeout_ms: Option<u64>, queue_ms: Option<u64>) -> Result<How, Problem> {
     match (queue_ms, timeout_ms) {
         (None, timeout_ms) => {
             let timeout = timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
@@ -202,10 +210,10 @@ fn parse(request: CommandRequest) -> Result<Wanted, Problem> {
                 let message = format!("timeout_ms: must be 1 to {}", MAX_TIMEOUT.as_millis());
                 return Err(Problem::bad_request(message, "leave it out for 30 seconds"));
             }
-            Ok(Wanted::Answer(Command { action, payload, timeout }))
+            Ok(How::Now(timeout))
         }
         (Some(ms), None) if (1..=MAX_QUEUE_MS).contains(&ms) => {
-            Ok(Wanted::Queued { action, payload, within: Duration::from_millis(ms) })
+            Ok(How::Queued(Duration::from_millis(ms)))
         }
         (Some(_), None) => {
             let message = format!("queue_ms: must be 1 to {MAX_QUEUE_MS}");

@@ -7,6 +7,7 @@ mod commands;
 mod desk;
 mod events;
 mod extract;
+mod firmware;
 mod health;
 mod holdings;
 mod hooks;
@@ -22,6 +23,7 @@ mod sessions;
 mod stations;
 mod strangers;
 mod tokens;
+mod transfers;
 pub mod views;
 
 #[cfg(test)]
@@ -44,7 +46,7 @@ use crate::domain::{Addresses, Millis, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::tls::{Authority, Own};
-use crate::work::{Calls, Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers};
 
 pub use events::tell;
 pub use health::Serving;
@@ -64,6 +66,7 @@ pub struct Admin {
     pub store: Store,
     pub registry: Registry,
     pub calls: Calls,
+    pub transfers: Transfers,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
     pub inboxes: Inboxes,
@@ -105,6 +108,12 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
         .route("/stations/{id}/holdings", get(holdings::shelves))
         .route("/stations/{id}/holdings/{kind}", get(holdings::list))
+        .route("/stations/{id}/transfers", post(transfers::post).get(transfers::list))
+        .route("/stations/{id}/transfers/{transfer}", get(transfers::get).delete(transfers::delete))
+        .route("/stations/{id}/transfers/{transfer}/file", get(transfers::file))
+        .route("/firmware", get(firmware::list))
+        .route("/firmware/{name}", put(firmware::put).delete(firmware::delete))
+        .route("/firmware/{name}/signature", put(firmware::sign))
         .route("/ocpp/{version}/actions", get(ocpp::list))
         .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
         .route("/unknown-stations", get(strangers::list))

@@ -8,12 +8,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 
-use super::stations;
 use super::views::{Code, ErrorBody, ErrorView};
+use super::{firmware, stations};
 use crate::domain::CommandNo;
+use crate::files::{NotShelved, Unwritable};
 use crate::station::registry::CommandFailure;
-use crate::store::{CommitError, StoreError};
-use crate::work::{NotCancelled, NotQueued, RolloutError, Unwritten};
+use crate::store::{CommitError, StoreError, Unwritten};
+use crate::work::{NotAsked, NotCancelled, NotQueued, RolloutError};
 
 /// Everything that an operator is told when a request fails.
 #[derive(Debug)]
@@ -193,6 +194,62 @@ impl From<NotQueued> for Problem {
             }
             NotQueued::Invalid(failure) => failure.into(),
             NotQueued::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotShelved> for Problem {
+    fn from(error: NotShelved) -> Self {
+        let message = error.to_string();
+        match error {
+            NotShelved::NotFound(name) => firmware::not_found(&name),
+            NotShelved::Exists(_) => Self::new(
+                Code::FirmwareInTheWay,
+                message,
+                "choose another name for this one, or remove that one first",
+            ),
+            NotShelved::InUse(_) => Self::new(
+                Code::FirmwareInTheWay,
+                message,
+                "wait until it has ended, or take its link back; see GET /v1/stations/{id}/transfers",
+            ),
+            NotShelved::Unwritable(Unwritable::TooLarge(_)) => {
+                Self::new(Code::BodyTooLarge, message, "`firmware-mib` of `[files]` is the bound")
+            }
+            NotShelved::Unwritable(Unwritable::Disk(error)) => Self::internal(&error),
+            NotShelved::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotAsked> for Problem {
+    fn from(error: NotAsked) -> Self {
+        let message = error.to_string();
+        match error {
+            NotAsked::NoListener => Self::new(
+                Code::NoFilesListener,
+                message,
+                "start it with --files ADDR:PORT, an address that stations can reach",
+            ),
+            NotAsked::NoFirmware(name) => firmware::not_found(&name),
+            NotAsked::UnknownProtocol(_) => Self::new(
+                Code::StationOffline,
+                message,
+                "wait until it has connected, or set the protocol that is wanted of it",
+            ),
+            NotAsked::NoInstallTime => {
+                Self::bad_request(message, "leave out until, or add the firmware's signature")
+            }
+            NotAsked::TooMany => Self::new(
+                Code::TooMuchAtOnce,
+                message,
+                "take the link of one back, or wait until one has ended",
+            ),
+            NotAsked::Randomness(error) => Self::internal(&error),
+            NotAsked::Unwritable(error) => Self::internal(&error),
+            NotAsked::Failed { command, failure } => Self::from(failure).of_command(command),
+            NotAsked::NotQueued(error) => error.into(),
+            NotAsked::Store(error) => error.into(),
         }
     }
 }

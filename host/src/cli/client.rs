@@ -119,7 +119,20 @@ impl Client {
         body: reqwest::Body,
         timeout: Duration,
     ) -> anyhow::Result<Response> {
-        self.checked(self.request(method, path).body(body).timeout(timeout)).await
+        self.send_with(method, path, &[], body, timeout).await
+    }
+
+    /// The same with parameters.
+    pub(super) async fn send_with(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: reqwest::Body,
+        timeout: Duration,
+    ) -> anyhow::Result<Response> {
+        let request = self.request(method, path).query(query);
+        self.checked(request.body(body).timeout(timeout)).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(
@@ -134,6 +147,14 @@ impl Client {
     pub(super) async fn delete(&self, path: &[&str]) -> anyhow::Result<()> {
         self.checked(self.request(Method::DELETE, path).timeout(TIMEOUT)).await?;
         Ok(())
+    }
+
+    /// A DELETE that says what became of it.
+    pub(super) async fn delete_and_read<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+    ) -> anyhow::Result<T> {
+        self.answer(self.request(Method::DELETE, path).timeout(TIMEOUT)).await
     }
 
     /// An answer that comes bit by bit, for as long as both sides live.

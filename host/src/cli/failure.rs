@@ -37,6 +37,15 @@ const NEXT: &[(Code, &str)] = &[
     (Code::SessionNotFound, "see `plugpoint session list`"),
     (Code::TokenNotFound, "see `plugpoint token list`; `plugpoint token set CARD` makes one known"),
     (Code::PluginNotFound, "see `plugpoint plugin list`; `plugpoint plugin load FILE` loads one"),
+    (
+        Code::FirmwareNotFound,
+        "see `plugpoint firmware list`; `plugpoint firmware add FILE` adds one",
+    ),
+    (Code::TransferNotFound, "see `plugpoint station transfers ID`"),
+    (
+        Code::NoFilesListener,
+        "start the server with --files ADDR:PORT, an address that stations can reach",
+    ),
     (Code::NothingToRollBack, "load the version that you want with `plugpoint plugin load FILE`"),
 ];
 

@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod events;
 mod failure;
+mod firmware;
 pub mod guest;
 mod ocpp;
 mod output;
@@ -60,6 +61,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Stations: list, show, set up, call
     Station(station::StationArgs),
+    /// Firmware that stations may fetch: add, list, remove
+    Firmware(firmware::FirmwareArgs),
     /// Charging sessions: list, show
     Session(session::SessionArgs),
     /// Cards: list, show, set, delete
@@ -100,6 +103,7 @@ fn run(command: Command, output: Output) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => on_all_cores("warn", demo::run(args, output)),
         Command::Sim(args) => on_all_cores("warn", sim::run(args, output)),
         Command::Station(args) => on_one_core(station::run(args, output)),
+        Command::Firmware(args) => on_one_core(firmware::run(args, output)),
         Command::Session(args) => on_one_core(session::run(args, output)),
         Command::Token(args) => on_one_core(token::run(args, output)),
         Command::Events(args) => on_one_core(events::run(args, output)),

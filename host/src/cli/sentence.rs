@@ -5,7 +5,8 @@ use crate::admin::views::{
     DecisionView, EventBody, EventView, ReadingView, Timestamp, VerdictView,
 };
 use crate::domain::{
-    CertificateChange, CommandOutcome, Place, PluginChange, PluginName, SessionId,
+    CertificateChange, CommandOutcome, Place, PluginChange, PluginName, SessionId, TransferNo,
+    TransferStep, TransferTopic,
 };
 
 /// How many samples of a reading are shown; stations send up to some thirty.
@@ -79,6 +80,9 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::SecurityEvent { event, info } => {
             format!("security event {event}{}", because(info))
+        }
+        EventBody::TransferMoved { transfer, topic, step, status } => {
+            transferred(*transfer, *topic, *step, status.as_deref())
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::ActionAnswered { action, plugin, version, code, failures } => {
@@ -156,6 +160,32 @@ fn certificate(
         CertificateChange::Removed => "removed",
     };
     format!("certificate{serial} {what}{until}{because}")
+}
+
+/// How far a file is on its way to or from a station.
+fn transferred(
+    transfer: Option<TransferNo>,
+    topic: TransferTopic,
+    step: TransferStep,
+    status: Option<&str>,
+) -> String {
+    let what = match topic {
+        TransferTopic::Firmware => "firmware",
+        TransferTopic::Log => "log",
+    };
+    let number = transfer.map(|number| format!(", transfer {number}")).unwrap_or_default();
+    let how = match step {
+        TransferStep::Asked => "asked for",
+        TransferStep::Told => "",
+        TransferStep::Received => "is here",
+        TransferStep::Done => "done",
+        TransferStep::Failed => "failed",
+        TransferStep::Refused => "refused",
+        TransferStep::Expired => "has run out of time",
+        TransferStep::Revoked => "taken back",
+    };
+    let said = [how, status.unwrap_or_default()].into_iter().filter(|word| !word.is_empty());
+    format!("{what}{number}: {}", said.collect::<Vec<_>>().join(", "))
 }
 
 /// What an operator did to a plugin; the version's name follows.

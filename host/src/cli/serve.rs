@@ -39,6 +39,9 @@ pub(super) struct ServeArgs {
     /// Configuration file (TOML); the options here have the last word.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Where stations fetch firmware and send logs; without it they cannot.
+    #[arg(long, value_name = "ADDR:PORT")]
+    files: Option<SocketAddr>,
     /// Let stations in that nobody registered, without a password.
     #[arg(long)]
     accept_unknown_stations: bool,
@@ -55,6 +58,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         tls_names: args.tls_names,
         admin: args.admin,
         accept_unknown_stations: args.accept_unknown_stations,
+        files: args.files,
     };
     let config = Config::load(args.config.as_deref(), overrides)?;
     let server = Server::start(config).await.context("the server does not start")?;
@@ -81,5 +85,6 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stdout, reason = "the line is the command's output")]
 fn announce(server: &Server) {
     let tls = server.stations_tls.map(|tls| format!(" stations-tls={tls}")).unwrap_or_default();
-    println!("listening stations={} admin={}{tls}", server.stations, server.admin);
+    let files = server.files.map(|files| format!(" files={files}")).unwrap_or_default();
+    println!("listening stations={} admin={}{tls}{files}", server.stations, server.admin);
 }

@@ -9,6 +9,7 @@ mod password;
 mod remote;
 mod report;
 mod tongue;
+mod transfers;
 mod unknown;
 mod upgrade;
 mod variable;
@@ -76,6 +77,12 @@ enum StationCommand {
     Commands(call::CommandsArgs),
     /// Take back a command that was not sent yet
     Cancel(call::CancelArgs),
+    /// Have a station fetch and install firmware
+    Firmware(transfers::FirmwareArgs),
+    /// Have a station send its diagnostics or its security log
+    Log(transfers::LogArgs),
+    /// List files that a station was asked to fetch or to send, and how far they are
+    Transfers(transfers::TransfersArgs),
 }
 
 /// How long a station may take to answer one call.
@@ -193,6 +200,9 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Call(args) => call::call(&client, args, output).await,
         StationCommand::Commands(args) => call::commands(&client, args, output).await,
         StationCommand::Cancel(args) => call::cancel(&client, args, output).await,
+        StationCommand::Firmware(args) => transfers::firmware(&client, args, output).await,
+        StationCommand::Log(args) => transfers::log(&client, args, output).await,
+        StationCommand::Transfers(args) => transfers::transfers(&client, args, output).await,
     }
 }
 

@@ -17,6 +17,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Longest path that can be chosen, in bytes.
 const MAX_PATH: usize = 200;
 
+/// A text as it may stand between two slashes.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
 /// The path below which stations connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StationPath(Vec<String>);
@@ -71,8 +76,8 @@ impl StationPath {
     }
 }
 
-/// What stands between the slashes, decoded; `None` for what decodes to no text.
-fn segments(path: &str) -> impl DoubleEndedIterator<Item = Option<Cow<'_, str>>> {
+/// What stands between the slashes, decoded; `None` for what decodes to no text. Doubled slashes count as one.
+pub fn segments(path: &str) -> impl DoubleEndedIterator<Item = Option<Cow<'_, str>>> {
     let named = path.split('/').filter(|segment| !segment.is_empty());
     named.map(|segment| percent_decode_str(segment).decode_utf8().ok())
 }

@@ -1,12 +1,9 @@
 //! What operators want done at stations, and what became of it. Knows no socket and no queue.
 
-use std::fmt;
-use std::num::NonZeroU32;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use super::{CommandEnd, InvalidName, MAX_COMMAND_PAYLOAD, Millis, QueuedCommand};
+use super::count::counted;
+use super::{CommandEnd, LINK_PATH, MAX_COMMAND_PAYLOAD, Millis, QueuedCommand};
 
 /// Commands of operators that may wait for one station.
 pub const MAX_QUEUED: usize = 32;
@@ -14,46 +11,15 @@ pub const MAX_QUEUED: usize = 32;
 /// Commands of operators of which one station keeps the record. The next one makes the oldest go.
 pub const MAX_KEPT_COMMANDS: u32 = 200;
 
-/// An operator's command among those to one station: the first is 1, and none gets a number that another had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CommandNo(NonZeroU32);
+counted! {
+    /// An operator's command among those to one station: the first is 1, and none gets a number that another had.
+    CommandNo, "an operator's command"
+}
 
 impl CommandNo {
-    pub const FIRST: Self = Self(NonZeroU32::MIN);
-    pub const LAST: Self = Self(NonZeroU32::MAX);
-
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
-    }
-
-    pub const fn get(self) -> u32 {
-        self.0.get()
-    }
-
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
     /// Whose record goes when this one's is made.
     pub fn pushes_out(self) -> Option<Self> {
         self.get().checked_sub(MAX_KEPT_COMMANDS).and_then(Self::new)
-    }
-}
-
-impl fmt::Display for CommandNo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for CommandNo {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let number = text.parse().ok().and_then(Self::new);
-        number.ok_or(InvalidName { kind: "an operator's command", rule: "a number from 1" })
     }
 }
 
@@ -126,7 +92,7 @@ fn is_worth_keeping(payload: &str) -> bool {
 pub(super) fn names_a_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let has_login = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    has_login || SECRETS.iter().any(|word| text.contains(word))
+    has_login || text.contains(LINK_PATH) || SECRETS.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]
@@ -149,6 +115,7 @@ mod tests {
             r#"{"key":"AuthorizationKey","value":"0123456789abcdef"}"#,
             r#"{"setVariableData":[{"variable":{"name":"BasicAuthPassword"}}]}"#,
             r#"{"location":"ftp://me:word@logs.example/in"}"#,
+            r#"{"location":"https://csms.example/station-files/CS1/1/bm90aGluZw/log"}"#,
         ] {
             let waiting = OperatorCommand::waiting(command(secret));
             assert_eq!(waiting.command.payload, secret, "it is to be sent");

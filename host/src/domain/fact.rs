@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Bill, BootInfo, ConnectorState, Currency, Decision, Digest, Millis, MilliwattHours,
     OrderedHook, Pinned, Place, PluginName, Pseudonym, Purpose, Seq, SessionId, StationId,
+    TransferNo, TransferStep, TransferTopic,
 };
 
 /// When something happened: by the station's clock, and when it reached us.
@@ -143,6 +144,15 @@ pub enum FactBody {
         event: String,
         info: Option<String>,
     },
+    /// A file on its way to or from the station came a step further.
+    TransferMoved {
+        /// Of the station; `None` when nobody here asked for what it tells of.
+        transfer: Option<TransferNo>,
+        topic: TransferTopic,
+        step: TransferStep,
+        /// The station's word, or why it ended.
+        status: Option<String>,
+    },
     /// An action that the core keeps without a view of its own.
     Other {
         action: String,
@@ -217,6 +227,7 @@ pub enum FactKind {
     MeterValues,
     CertificateChanged,
     SecurityEvent,
+    TransferMoved,
     Other,
     ActionAnswered,
     AnswerRefused,
@@ -318,6 +329,7 @@ impl FactBody {
             Self::MeterValues { .. } => FactKind::MeterValues,
             Self::CertificateChanged { .. } => FactKind::CertificateChanged,
             Self::SecurityEvent { .. } => FactKind::SecurityEvent,
+            Self::TransferMoved { .. } => FactKind::TransferMoved,
             Self::Other { .. } => FactKind::Other,
             Self::ActionAnswered { .. } => FactKind::ActionAnswered,
             Self::AnswerRefused { .. } => FactKind::AnswerRefused,
@@ -344,6 +356,7 @@ impl FactBody {
             | Self::CertificateChanged { .. }
             | Self::SecurityEvent { .. }
             | Self::ActionAnswered { .. }
+            | Self::TransferMoved { .. }
             | Self::PluginChanged { .. }
             | Self::PluginsOrdered { .. } => Durability::Synced,
             Self::Connected { .. }

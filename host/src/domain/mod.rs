@@ -6,8 +6,10 @@ mod address;
 mod asked;
 mod certificate;
 mod command;
+mod count;
 mod decision;
 mod fact;
+mod firmware;
 mod hex;
 mod holding;
 mod ids;
@@ -19,9 +21,10 @@ mod session;
 mod station;
 mod tariff;
 mod token;
+mod transfer;
 mod units;
 
-pub use address::{Addresses, BadPath, StationPath};
+pub use address::{Addresses, BadPath, StationPath, segment, segments};
 pub use asked::{AskedStation, ChangedFrame, MAX_KEPT_FRAMES, OpenAsk, Reply, Responded, Way};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
@@ -30,6 +33,7 @@ pub use fact::{
     CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,
     MeterReading, PluginChange, Sample, Stamp,
 };
+pub use firmware::{Firmware, FirmwareName, FirmwareSignature};
 pub use hex::hex;
 pub use holding::{
     Accepted, Content, Covered, Difference, Gone, Holding, HoldingKind, HoldingState, MAX_CONTENT,
@@ -59,4 +63,8 @@ pub use tariff::{
     PriceAsk, Priced, TariffAsk, TariffSaid, Terms,
 };
 pub use token::{IdToken, InvalidToken, MAX_TOKEN, Pseudonym, TokenRecord};
+pub use transfer::{
+    Closed, LINK_PATH, MAX_KEPT_TRANSFERS, MAX_TOLD, Outgoing, Received, Told, Transfer,
+    TransferEnd, TransferEnded, TransferKind, TransferNo, TransferStep, TransferTopic,
+};
 pub use units::{Millis, MilliwattHours};

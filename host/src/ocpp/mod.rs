@@ -11,6 +11,7 @@ mod reply;
 mod request;
 mod security;
 mod time;
+mod transfer;
 pub mod v16;
 pub mod v2;
 
@@ -22,7 +23,7 @@ pub use catalogue::{Action, Catalogue, Direction, Finding};
 pub use frame::{BadFrame, Frame, MessageId, MessageType, Problem};
 pub use request::{
     Answer, Boot, Call, Cost, CostToShow, ErrorCode, Fault, MeterAt, Request, SecurityEvent, Shown,
-    SignCertificate, Start, Status, Stop, TransactionEvent,
+    SignCertificate, Start, Status, Stop, TransactionEvent, TransferWord,
 };
 pub use time::StationTime;
 

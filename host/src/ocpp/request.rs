@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::{Action, Finding, StationTime};
 use crate::domain::{
-    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId, Verdict,
+    Acceptance, IdToken, MeterReading, Millis, MilliwattHours, Phase, Place, SessionId,
+    TransferTopic, Verdict,
 };
 
 /// A checked CALL of a station.
@@ -47,6 +48,7 @@ pub enum Request {
     Open {
         payload: Box<RawValue>,
     },
+    Transfer(TransferWord),
     /// Kept, and answered with the catalogue's reply.
     Other,
 }
@@ -125,6 +127,16 @@ pub struct SecurityEvent {
     pub kind: String,
     pub info: Option<String>,
     pub at: Option<StationTime>,
+}
+
+/// How far the station is with a file that it was asked to fetch or to send.
+#[derive(Debug)]
+pub struct TransferWord {
+    pub topic: TransferTopic,
+    /// By which the station knows what it was asked.
+    pub request: Option<i64>,
+    /// Its own word.
+    pub status: String,
 }
 
 #[derive(Debug)]

@@ -21,13 +21,13 @@ use super::catalogue::V16;
 use super::frame::{CALLS, empty_object};
 use super::meter::{Readings, time_if_any};
 use super::reading::read;
-use super::security;
 use super::{
     Action, Answer, Boot, CostToShow, Dialect, ErrorCode, Fault, MeterAt, OwnCall, Request, Shown,
     Start, StationTime, Status, Stop,
 };
+use super::{security, transfer};
 use crate::domain::{
-    Acceptance, IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, Verdict,
+    Acceptance, IdToken, Millis, MilliwattHours, Place, Refusal, SessionId, TransferTopic, Verdict,
 };
 
 /// OCPP 1.6J as the house sees it.
@@ -100,6 +100,12 @@ fn decode(action: &'static Action, payload: &RawValue) -> Result<Request, Fault>
         }
         "SignCertificate" => security::sign(payload, VERSION)?,
         "SecurityEventNotification" => security::event(payload, VERSION)?,
+        "FirmwareStatusNotification" | "SignedFirmwareStatusNotification" => {
+            transfer::word(TransferTopic::Firmware, payload, VERSION)?
+        }
+        "DiagnosticsStatusNotification" | "LogStatusNotification" => {
+            transfer::word(TransferTopic::Log, payload, VERSION)?
+        }
         _ => Request::Other,
     })
 }

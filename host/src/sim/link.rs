@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::net::TcpStream;
@@ -19,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{Charger, Event, Input, Output, Profile, Report, habits};
-use crate::domain::Millis;
+use crate::domain::{Millis, segment};
 use crate::ocpp::frame::{Frame, MessageId, MessageType, Problem, empty_object};
 use crate::tls::{Caller, Wire};
 
@@ -34,10 +33,6 @@ const GHOSTS: usize = 2;
 
 /// Orders that may wait for one station.
 const ORDERS: usize = 4;
-
-/// What a station id needs in a path.
-const PATH_SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 type Socket = WebSocketStream<Wire>;
 
@@ -98,7 +93,7 @@ impl Endpoint {
 
     /// The address on which one station connects.
     fn of(&self, profile: &Profile) -> String {
-        let id = utf8_percent_encode(profile.id.as_str(), PATH_SEGMENT).to_string();
+        let id = segment(profile.id.as_str());
         let path = habits::path(&profile.faults.habits, &self.path, &id);
         format!("ws://{}{path}", self.authority)
     }

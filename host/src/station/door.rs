@@ -19,7 +19,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,7 +28,7 @@ use super::registry::{Arrival, Registry, Stranger, TurnedAway};
 use super::socket::{Parting, Socket, derive_accept_key};
 use crate::domain::{StationId, StationPath};
 use crate::ocpp::{DIALECTS, Dialect};
-use crate::tls::{Handshake, Wire};
+use crate::tls::{Handshake, Wire, accept_each};
 
 /// Connections that may be on their way through the door. More wait in the listener's backlog.
 const MAX_KNOCKING: usize = 1024;
@@ -62,33 +61,16 @@ impl Door {
         handshake: Option<Handshake>,
         stop: CancellationToken,
     ) {
-        let knocking = Arc::new(Semaphore::new(MAX_KNOCKING));
-        loop {
-            let Ok(turn) = knocking.clone().acquire_owned().await else { return };
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = stop.cancelled() => return,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: give connections time to end.
-                    warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
+        let greet = |stream: TcpStream, peer| {
             let (door, handshake) = (self.clone(), handshake.clone());
-            tokio::spawn(async move {
-                // Answers are small and somebody waits at the station.
-                let _ = stream.set_nodelay(true);
+            async move {
                 match handshake {
                     Some(handshake) => door.shake(stream, handshake, peer).await,
                     None => door.greet(Wire::Plain(stream), Way::in_the_clear(peer)).await,
                 }
-                drop(turn);
-            });
-        }
+            }
+        };
+        accept_each(listener, MAX_KNOCKING, stop, greet).await;
     }
 
     async fn shake(self: Arc<Self>, stream: TcpStream, handshake: Handshake, peer: SocketAddr) {

@@ -158,6 +158,7 @@ impl Exchange {
                 return self.commit(commit, Answer::Noted, None);
             }
             Request::Boot(_) | Request::Sign(_) | Request::Open { .. } => Look::Station,
+            Request::Transfer(word) => Look::Transfer { topic: word.topic, request: word.request },
             Request::Authorize { shown } => Look::Token(shown.token.clone()),
             Request::Start(start) => Look::Start {
                 token: start.shown.token.clone(),
@@ -205,6 +206,10 @@ impl Exchange {
                 self.commit(commit, Answer::Signing { accepted }, None)
             }
             (Request::Open { .. }, Found::Station(station)) => self.found_open(station.value),
+            (Request::Transfer(word), Found::Transfer(meant)) => {
+                let commit = self.scribe.transfer_word(word, meant);
+                self.commit(commit, Answer::Noted, None)
+            }
             (Request::Authorize { .. }, Found::Token { station, token }) => {
                 self.ask(station, Grounds::Authorize(token))
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     IdToken, Millis, MilliwattHours, Place, Pseudonym, Session, SessionId, ShelfMoves,
-    StationRecord, Verdict, Versioned,
+    StationRecord, Transfer, TransferNo, TransferTopic, Verdict, Versioned,
 };
 use crate::holdings::Heard;
 
@@ -26,6 +26,11 @@ pub enum Look {
     Session {
         session: Option<SessionId>,
         token: Option<IdToken>,
+    },
+    /// Which of the station's transfers its word is about.
+    Transfer {
+        topic: TransferTopic,
+        request: Option<i64>,
     },
     /// The session of a transaction that the station named, and whether this event of it has come before.
     Event {
@@ -62,6 +67,8 @@ pub enum Found {
         /// Of the station; looked up for sessions that have a price only.
         shows_cost: bool,
     },
+    /// `None` when nobody here asked for it.
+    Transfer(Option<(TransferNo, Versioned<Transfer>)>),
     /// `seen` is the digest of the event that came under this number before.
     Event {
         station: StationRecord,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::exchange::{Found, Ground, Look, Named};
 use crate::domain::{
-    IdToken, ReadFailed, Session, ShelfMoves, StationId, StationRecord, Versioned,
+    IdToken, MAX_KEPT_TRANSFERS, ReadFailed, Session, ShelfMoves, StationId, StationRecord,
+    Transfer, Versioned,
 };
 use crate::holdings::Heard;
-use crate::store::{SeenEvent, SeenStart, StationTransaction, Store, StoreError, TokenName};
+use crate::store::{Order, SeenEvent, SeenStart, StationTransaction, Store, StoreError, TokenName};
 
 /// One look, answered in kind.
 pub(super) async fn look(
@@ -50,6 +51,13 @@ pub(super) async fn look(
                 token: token.map(|token| named(store, token)).transpose()?,
                 shows_cost: has_price && record_of(store, station)?.value.shows_cost,
             }
+        }
+        Look::Transfer { topic, request } => {
+            let kept =
+                store.page::<Transfer>(station, None, Order::Descending, MAX_KEPT_TRANSFERS)?;
+            let mut newest_first = kept.into_iter();
+            let meant = newest_first.find(|(_, kept)| kept.value.is_meant(topic, request));
+            Found::Transfer(meant.map(|((_, number), transfer)| (number, transfer)))
         }
         Look::Event { transaction, number, token } => {
             let key = (station.clone(), transaction.clone(), number);

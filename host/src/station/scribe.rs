@@ -7,11 +7,11 @@ use crate::charging::{self, Started, Stopped};
 use crate::domain::{
     BootInfo, CertificateChange, CertificateRequest, ConnectorState, Decision, Ending, Fact,
     FactBody, MeterReading, Millis, Phase, Place, Purpose, Session, SessionId, Stamp, StationId,
-    StationRecord, Versioned,
+    StationRecord, Transfer, TransferNo, TransferStep, Versioned,
 };
 use crate::ocpp::{
     Action, Boot, Dialect, SecurityEvent, SignCertificate, Start, StationTime, Status, Stop,
-    TransactionEvent,
+    TransactionEvent, TransferWord,
 };
 use crate::store::{
     Commit, Expect, OpenSession, SeenEvent, SeenStart, StationSession, StationTransaction,
@@ -47,6 +47,25 @@ impl Scribe {
         let body = FactBody::SecurityEvent { event: kind.clone(), info: info.clone() };
         let mut commit = Commit::new();
         commit.fact(self.fact(*at, body), Some(self.raw.clone()));
+        commit
+    }
+
+    /// A word of the station on a transfer, if there is one that it can be about.
+    pub(super) fn transfer_word(
+        &self,
+        word: &TransferWord,
+        meant: Option<(TransferNo, Versioned<Transfer>)>,
+    ) -> Commit {
+        let mut commit = Commit::new();
+        let mut step = TransferStep::Told;
+        let transfer = meant.as_ref().map(|(number, _)| *number);
+        if let Some((number, Versioned { value: mut transfer, revision })) = meant {
+            step = transfer.hear(self.received, &word.status);
+            commit.transfer(&(self.station.clone(), number), &transfer, Expect::Revision(revision));
+        }
+        let (topic, status) = (word.topic, Some(word.status.clone()));
+        let body = FactBody::TransferMoved { transfer, topic, step, status };
+        commit.fact(self.fact(None, body), Some(self.raw.clone()));
         commit
     }
 

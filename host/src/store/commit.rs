@@ -3,12 +3,12 @@
 
 use crate::domain::{
     CertificateRequest, Durability, Effects, Fact, Holding, Message, Millis, NewCommand,
-    NewMessage, PluginName, Seq, ShelfMoves, StationId,
+    NewMessage, PluginName, Seq, ShelfMoves, StationId, Transfer, TransferNo,
 };
 
 use super::committer::Post;
 use super::keys::{self, MAX_KEY, StateKey, Table};
-use super::records::{self, Record};
+use super::records::{self, OpenTransfer, Record};
 use super::retention::Kept;
 use super::value::{self, Codec, MAX_VALUE};
 
@@ -257,6 +257,23 @@ impl Commit {
             self.put(&(station.clone(), *kind), shelf, Expect::Revision(*revision));
         }
         self
+    }
+
+    /// A transfer as it is now, and whether it is among those that are open.
+    pub fn transfer(
+        &mut self,
+        key: &(StationId, TransferNo),
+        transfer: &Transfer,
+        expect: Expect,
+    ) -> &mut Self {
+        let open = (transfer.expires, key.0.clone(), key.1);
+        match transfer.is_open() {
+            true => self.put_uncounted(&open, &OpenTransfer {}),
+            false => {
+                self.delete::<OpenTransfer>(&open, Expect::Any);
+            }
+        }
+        self.put(key, transfer, expect)
     }
 
     /// A record whose revision is not in the receipt.

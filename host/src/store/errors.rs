@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::Seq;
 
+use super::commit::CommitError;
 use super::engine::EngineError;
 use super::keys::Table;
 
@@ -77,4 +78,13 @@ pub enum StoreError {
     NoSpace,
     #[error("the store has stopped; restart the server, its log says why it stopped")]
     Unavailable,
+}
+
+/// Why a change that rests on what was read is not on record.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritten {
+    #[error(transparent)]
+    Read(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
 }

@@ -6,8 +6,8 @@
 //! because numbering goes on from it.
 
 use crate::domain::{
-    CommandNo, HoldingKind, IdToken, Millis, MilliwattHours, OrderedHook, Place, PluginName,
-    Pseudonym, Seq, SessionId, StationId,
+    CommandNo, FirmwareName, HoldingKind, IdToken, Millis, MilliwattHours, OrderedHook, Place,
+    PluginName, Pseudonym, Seq, SessionId, StationId, TransferNo,
 };
 
 use super::engine::KeyRange;
@@ -77,6 +77,12 @@ pub enum Table {
     FramePiece = b'z',
     /// Sessions by the name that the station gave the transaction.
     StationTransaction = b'U',
+    /// Files on their way to or from stations, and those that were.
+    Transfer = b'F',
+    /// Those that have not ended, by the end of their time.
+    OpenTransfer = b'f',
+    /// What stations may fetch.
+    Firmware = b'V',
 }
 
 /// A key, or a part of one, that keeps its order as bytes.
@@ -184,6 +190,7 @@ macro_rules! name_key {
 }
 
 name_key!(StationId, id => id.as_str(), text => Self::new(text).ok());
+name_key!(FirmwareName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(PluginName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(OrderedHook, hook => hook.as_str(), text => text.parse().ok());
 name_key!(HoldingKind, kind => kind.as_str(), text => text.parse().ok());
@@ -211,6 +218,7 @@ const SIGN: u64 = 1 << 63;
 
 number_key!(u32, number => *number, n: u32 => Some(n));
 number_key!(CommandNo, number => number.get(), n: u32 => Self::new(n));
+number_key!(TransferNo, number => number.get(), n: u32 => Self::new(n));
 number_key!(SessionId, id => id.get(), n: u32 => Self::new(n));
 
 number_key!(Millis, time => time.0, n: u64 => Some(Self(n)));

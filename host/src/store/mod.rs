@@ -36,15 +36,15 @@ pub use archive::{ArchiveError, Progress, Step, Summary, import};
 pub use commit::{Commit, CommitError, Conflict, Expect, MAX_RAW, Receipt, Unstorable};
 pub use committer::{Health, Post, SOFT_SYNC};
 pub use engine::{Batch, Engine, EngineError, KeyRange, Order, Pair};
-pub use errors::{OpenError, StoreError};
+pub use errors::{OpenError, StoreError, Unwritten};
 pub use frames::{KeptFrame, MAX_FRAME_TEXT};
 pub use handle::{Page, Store};
 pub use keys::{All, Key, Scope, Table};
 pub use memory_engine::MemoryEngine;
 pub use records::{
-    LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord, Record,
-    SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName, UnloadedPlugin,
-    UnpricedSession, Unread,
+    LastSeen, ObserverCursor, OpenCommand, OpenSession, OpenTransfer, PluginOrder, PluginRecord,
+    Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName,
+    UnloadedPlugin, UnpricedSession, Unread,
 };
 pub use retention::{Kept, TrimError, Trimmed};
 pub use space::{Reserve, Room};

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CertificateRequest, CommandNo, ConnectorState, Holding, HoldingKind, IdToken, Message, Millis,
-    MilliwattHours, OperatorCommand, OrderedHook, Place, PluginName, PluginVersion, Pseudonym,
-    QueuedCommand, Seq, Session, SessionId, Shelf, StationCertificate, StationId, StationRecord,
-    TokenRecord, Versioned,
+    CertificateRequest, CommandNo, ConnectorState, Firmware, FirmwareName, Holding, HoldingKind,
+    IdToken, Message, Millis, MilliwattHours, OperatorCommand, OrderedHook, Place, PluginName,
+    PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId, Shelf, StationCertificate,
+    StationId, StationRecord, TokenRecord, Transfer, TransferNo, Versioned,
 };
 
 use super::StoreError;
@@ -61,6 +61,9 @@ record!(Unread, Unread by PluginName, version 1);
 record!(Timer, Timer by (PluginName, String), version 1);
 record!(Holding, Holding by (StationId, HoldingKind, String), version 1);
 record!(Shelf, Shelf by (StationId, HoldingKind), version 1);
+record!(Transfer, Transfer by (StationId, TransferNo), version 1);
+record!(OpenTransfer, OpenTransfer by (Millis, StationId, TransferNo), version 1);
+record!(Firmware, Firmware by FirmwareName, version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(KeptFrame, ChangedFrame by (StationId, u32), version 1);
 record!(FramePiece, FramePiece by (StationId, u32, u32), version 1);
@@ -79,6 +82,10 @@ pub struct OpenSession {
 /// An operator's command that waits or is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenCommand {}
+
+/// A transfer that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransfer {}
 
 /// A session that has ended on terms and waits for its bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,14 +12,18 @@ mod presence;
 mod retention;
 mod rollout;
 mod timers;
+mod transfers;
 
 pub use certificates::{Certificates, NotRenewed, ask_to_renew, keep_signed};
 pub use free_space::FreeSpace;
 pub use inbox::{InboxStanding, Inboxes};
 pub use late_bills::LateBills;
 pub use observers::{Observers, Standing, Tell, observed};
-pub use outbox::{Called, Calls, NotCancelled, NotQueued, Outbox, Unwritten, Waiting};
+pub use outbox::{Called, Calls, NotCancelled, NotQueued, Outbox, Waiting};
 pub use presence::Presence;
 pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
 pub use timers::Timers;
+pub use transfers::{How, NotAsked, Span, Transfers, Wanted, WantedFile};
+
+use certificates::is_first_family;

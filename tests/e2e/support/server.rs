@@ -84,6 +84,8 @@ pub(crate) struct Server {
     /// Where they connect over TLS, if the story wants that.
     stations_tls: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
+    /// Where they fetch and send files, if the story wants that.
+    files: Option<SocketAddr>,
     pub(crate) data: PathBuf,
     log: PathBuf,
 }
@@ -104,12 +106,12 @@ impl Server {
             None
         };
         let up = tokio::time::timeout(UP_WITHIN, listening).await;
-        let Ok(Some((stations, admin, stations_tls))) = up else {
+        let Ok(Some(Listening { stations, admin, stations_tls, files })) = up else {
             panic!("the server did not come up; its log:\n{}", tail(&log, 40));
         };
         // Whatever else it says goes nowhere, but the pipe must not fill.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, stations, stations_tls, admin, data: start.data, log }
+        Self { child, stations, stations_tls, admin, files, data: start.data, log }
     }
 
     /// A server that takes any station, with the given policy loaded as `rfid-list`.
@@ -138,6 +140,11 @@ impl Server {
         self.stations_tls.expect("the server was started with --listen-tls")
     }
 
+    /// Where stations fetch and send files.
+    pub(crate) fn files(&self) -> SocketAddr {
+        self.files.expect("the server was started with --files")
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
@@ -162,13 +169,28 @@ impl Server {
     }
 }
 
-fn listening(line: &str) -> Option<(SocketAddr, SocketAddr, Option<SocketAddr>)> {
+/// What the server says when it is up.
+struct Listening {
+    stations: SocketAddr,
+    admin: SocketAddr,
+    stations_tls: Option<SocketAddr>,
+    files: Option<SocketAddr>,
+}
+
+fn listening(line: &str) -> Option<Listening> {
     let address = |key: &str| {
         let value = line.split_whitespace().find_map(|word| word.strip_prefix(key))?;
         value.parse().ok()
     };
-    line.starts_with("listening ")
-        .then(|| Some((address("stations=")?, address("admin=")?, address("stations-tls="))))?
+    let all = || {
+        Some(Listening {
+            stations: address("stations=")?,
+            admin: address("admin=")?,
+            stations_tls: address("stations-tls="),
+            files: address("files="),
+        })
+    };
+    line.starts_with("listening ").then(all)?
 }
 
 /// The last lines of a file.

@@ -15,6 +15,7 @@ use crate::domain::{
     Addresses, Decision, Fact, FactBody, IdToken, Millis, MilliwattHours, Opinion, Permit, Place,
     PolicyRecords, Session, SessionId, Stamp, StationId, Verdict,
 };
+use crate::files::{Bounds, Depot, Files};
 use crate::plugins::{Compiler, Host, HostConfig};
 use crate::policy::{Defaults, Policies};
 use crate::station::Rim;
@@ -22,7 +23,7 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
 use crate::tls::{Authority, Own, Source};
-use crate::work::{Calls, Inboxes, Observers, Rollout};
+use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -62,9 +63,12 @@ impl House {
         let own = Own::open(Source::Authority { names }, &authority, NOW).unwrap();
         let key = AdminKey::open_or_create(data.path()).unwrap();
         let (serving, stopping) = (Serving::default(), CancellationToken::new());
+        let calls = Calls::new(host.clone(), store.clone(), registry.clone(), || NOW);
+        let files = files_in(data.path(), store.clone());
         let router = router(Admin {
             store: store.clone(),
-            calls: Calls::new(host.clone(), store.clone(), registry.clone(), || NOW),
+            transfers: Transfers::new(files, calls.clone(), registry.clone()),
+            calls,
             registry,
             rollout,
             observers: observers.clone(),
@@ -220,4 +224,19 @@ impl Answer {
         assert!(!text("next").is_empty());
         (text("code"), text("message"))
     }
+}
+
+/// Where files would be fetched and sent, if there were a listener.
+fn files_in(data: &Path, store: Store) -> Files {
+    let hour = Duration::from_secs(3600);
+    let size = 1 << 20;
+    let bounds = Bounds {
+        upload: size,
+        firmware: size,
+        keep_bytes: size,
+        keep: hour,
+        at_once: 1,
+        link: hour,
+    };
+    Files::new(store, Depot::open(data.join("files")).unwrap(), bounds, None, || NOW)
 }

@@ -7,7 +7,7 @@ use super::{BillView, ConnectorView, DecisionView, TermsView, Timestamp, WattHou
 use crate::domain::{
     CertificateChange, CommandOutcome, Digest, Fact, FactBody, LoggedFact, MeterReading,
     OrderedHook, Place, PluginChange, PluginName, Pseudonym, Purpose, Sample, Seq, SessionId,
-    StationId,
+    StationId, TransferNo, TransferStep, TransferTopic,
 };
 
 /// The `data:` of one event. `kind` and `data` belong together, see [`EventBody`].
@@ -160,6 +160,14 @@ pub enum EventBody {
         event: String,
         info: Option<String>,
     },
+    TransferMoved {
+        /// `null` when nobody here asked for what it tells of.
+        transfer: Option<TransferNo>,
+        topic: TransferTopic,
+        step: TransferStep,
+        /// The station's word, or why it ended.
+        status: Option<String>,
+    },
     Other {
         action: String,
     },
@@ -296,6 +304,9 @@ impl From<FactBody> for EventBody {
                 Self::CertificateChanged { change, serial, until: until.map(Timestamp), why }
             }
             FactBody::SecurityEvent { event, info } => Self::SecurityEvent { event, info },
+            FactBody::TransferMoved { transfer, topic, step, status } => {
+                Self::TransferMoved { transfer, topic, step, status }
+            }
             FactBody::Other { action } => Self::Other { action },
             FactBody::ActionAnswered { action, plugin, version, code, failures } => {
                 Self::ActionAnswered { action, plugin, version, code, failures }

@@ -17,6 +17,7 @@ mod session;
 mod station;
 mod stranger;
 mod token;
+mod transfer;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,10 @@ pub use station::{
 };
 pub use stranger::{UnknownStationView, UnknownStationsPage};
 pub use token::{TokenChange, TokenView, TokensPage};
+pub use transfer::{
+    FirmwarePage, FirmwareView, OutgoingView, ReceivedView, SignatureBody, ToldView,
+    TransferEndedView, TransferRequest, TransferView, TransfersPage,
+};
 
 /// How many entries a list has when the caller does not say.
 pub const DEFAULT_PAGE: usize = 100;

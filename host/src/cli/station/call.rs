@@ -64,7 +64,7 @@ pub(super) struct CancelArgs {
     command: String,
 }
 
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let wrong = || "must be a number with s, m, h or d behind it, such as 12h".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds: u64 = match unit {

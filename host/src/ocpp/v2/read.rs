@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::meter::{Readings, time_if_any};
 use super::super::reading::read;
-use super::super::security;
 use super::super::{
     Action, Boot, ErrorCode, Fault, Request, Shown, StationTime, Status, TransactionEvent,
 };
+use super::super::{security, transfer};
 use super::Edition;
-use crate::domain::{IdToken, Phase, Place, hex};
+use crate::domain::{IdToken, Phase, Place, TransferTopic, hex};
 
 /// Longest `transactionId`, in characters (part 2, TransactionType).
 const MAX_TRANSACTION: usize = 36;
@@ -69,6 +69,8 @@ pub(super) fn decode(
         }
         "SignCertificate" => security::sign(payload, version)?,
         "SecurityEventNotification" => security::event(payload, version)?,
+        "FirmwareStatusNotification" => transfer::word(TransferTopic::Firmware, payload, version)?,
+        "LogStatusNotification" => transfer::word(TransferTopic::Log, payload, version)?,
         _ => Request::Other,
     })
 }

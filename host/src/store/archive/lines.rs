@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, Fact, Holding, LoggedFact, Message, OperatorCommand,
-    PluginName, QueuedCommand, Session, Shelf, StationCertificate, StationRecord, TokenRecord,
+    CertificateRequest, ConnectorState, Fact, Firmware, Holding, LoggedFact, Message,
+    OperatorCommand, PluginName, QueuedCommand, Session, Shelf, StationCertificate, StationRecord,
+    TokenRecord, Transfer,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
@@ -19,9 +20,9 @@ use crate::store::frames::{FramePiece, KeptFrame};
 use crate::store::keys::{self, MAX_KEY, StateKey, Table};
 use crate::store::pseudonyms::Secret;
 use crate::store::records::{
-    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, PluginOrder, PluginRecord,
-    Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer, TokenName,
-    UnloadedPlugin, UnpricedSession, Unread,
+    self, Counter, LastSeen, ObserverCursor, OpenCommand, OpenSession, OpenTransfer, PluginOrder,
+    PluginRecord, Record, SeenEvent, SeenStart, StationSession, StationTransaction, Timer,
+    TokenName, UnloadedPlugin, UnpricedSession, Unread,
 };
 use crate::store::retention::Kept;
 use crate::store::value::{self, MAX_VALUE};
@@ -108,6 +109,7 @@ tables! {
     Command "command" => records::<OperatorCommand>();
     Connector "connector" => records::<ConnectorState>();
     Counter "counter" => records::<Counter>();
+    Firmware "firmware" => records::<Firmware>();
     FramePiece "frame-piece" => records::<FramePiece>();
     Holding "holding" => records::<Holding>();
     Inbox "inbox" => records::<Message>();
@@ -117,6 +119,7 @@ tables! {
     ObserverCursor "observer-cursor" => records::<ObserverCursor>();
     OpenCommand "open-command" => records::<OpenCommand>();
     OpenSession "open-session" => records::<OpenSession>();
+    OpenTransfer "open-transfer" => records::<OpenTransfer>();
     Outbox "outbox" => records::<QueuedCommand>();
     Plugin "plugin" => records::<PluginRecord>();
     PluginOrder "plugin-order" => records::<PluginOrder>();
@@ -135,6 +138,7 @@ tables! {
     Timer "timer" => records::<Timer>();
     Token "token" => records::<TokenRecord>();
     TokenName "token-name" => records::<TokenName>();
+    Transfer "transfer" => records::<Transfer>();
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
     UnpricedSession "unpriced-session" => records::<UnpricedSession>();

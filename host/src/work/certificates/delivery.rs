@@ -267,7 +267,7 @@ fn fact(
 }
 
 /// OCPP 1.6, as opposed to the family of 2.x.
-pub(super) fn is_first_family(protocol: &str) -> bool {
+pub(in crate::work) fn is_first_family(protocol: &str) -> bool {
     protocol.starts_with("ocpp1.")
 }
 

@@ -25,6 +25,7 @@ use crate::station::registry::Registry;
 use crate::store::{All, Order, Store, StoreError};
 use crate::tls::Authority;
 
+pub(in crate::work) use self::delivery::is_first_family;
 pub use self::delivery::keep_signed;
 pub use self::renewal::{NotRenewed, ask_to_renew};
 

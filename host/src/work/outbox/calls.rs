@@ -9,16 +9,19 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::delivery::{OverTheWire, Rim, Unwritten, end_of, revision};
+use super::delivery::{OverTheWire, Rim, end_of, revision};
 use super::queue::{Entry, Key, Name};
 use super::{each, of_operator};
 use crate::domain::{
     CommandEnd, CommandNo, Doubt, Durability, MAX_COMMAND_PAYLOAD, MAX_QUEUED, Millis,
-    OperatorCommand, PluginName, QueuedCommand, StationId, StationRecord, Versioned,
+    OperatorCommand, PluginName, QueuedCommand, StationId, StationRecord, Transfer, TransferNo,
+    TransferStep, Versioned,
 };
+use crate::files;
 use crate::plugins::Host;
 use crate::station::registry::{Command, CommandFailure, Registry};
-use crate::store::{Commit, CommitError, Expect, OpenCommand, Order, Store, StoreError};
+use crate::store::{Commit, CommitError, Expect, OpenCommand, Order, Store, StoreError, Unwritten};
+use crate::work::transfers::command_forgotten;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +29,12 @@ pub struct Calls {
     rim: Rim,
     /// Of stations that were called since the start: the number that comes next.
     next: Arc<Mutex<HashMap<StationId, CommandNo>>>,
+}
+
+/// A transfer that goes on record with the command that asks for it, or not at all.
+pub(in crate::work) struct Attached {
+    pub(in crate::work) number: TransferNo,
+    pub(in crate::work) transfer: Transfer,
 }
 
 /// What came of a call that somebody waited for.
@@ -97,26 +106,61 @@ impl Calls {
 
     /// Calls a station that is there and waits for its answer. The call goes on when nobody waits any more.
     pub async fn call(&self, station: StationId, command: Command) -> Called {
+        match self.try_call(station, command, None).await {
+            Ok(called) => called,
+            // Only what goes with a transfer is not made for want of a record.
+            Err(_) => Called { number: None, result: Err(CommandFailure::ShuttingDown) },
+        }
+    }
+
+    /// The same of one that asks for a transfer: without a record of that, the station is not called.
+    pub(in crate::work) async fn call_with(
+        &self,
+        station: StationId,
+        command: Command,
+        attached: Attached,
+    ) -> Result<Called, Unwritten> {
+        self.try_call(station, command, Some(attached)).await
+    }
+
+    async fn try_call(
+        &self,
+        station: StationId,
+        command: Command,
+        attached: Option<Attached>,
+    ) -> Result<Called, Unwritten> {
         let online = self.rim.registry.live(&station).is_some_and(|live| live.online);
         let sound = match online {
             true => self.rim.registry.check(&station, None, &command.action, &command.payload),
             false => Err(CommandFailure::Offline),
         };
         if let Err(failure) = sound {
-            return Called { number: None, result: Err(failure) };
+            return Ok(Called { number: None, result: Err(failure) });
         }
         let (tell, told) = oneshot::channel();
-        tokio::spawn(self.clone().carry_out(station, command, tell));
+        tokio::spawn(self.clone().carry_out(station, command, attached, tell));
         let gone = || Called { number: None, result: Err(CommandFailure::ShuttingDown) };
-        told.await.unwrap_or_else(|_| gone())
+        told.await.unwrap_or_else(|_| Ok(gone()))
     }
 
     /// An operator may have to call a station although nothing can be written down.
-    async fn carry_out(self, station: StationId, command: Command, tell: oneshot::Sender<Called>) {
-        let begun = self.begin(&station, &command).await;
-        let begun = begun.inspect_err(|error| {
-            warn!(%station, %error, "an operator's call is made without a record of it");
-        });
+    async fn carry_out(
+        self,
+        station: StationId,
+        command: Command,
+        attached: Option<Attached>,
+        tell: oneshot::Sender<Result<Called, Unwritten>>,
+    ) {
+        let has_attached = attached.is_some();
+        let begun = match self.begin(&station, &command, attached).await {
+            Err(error) if has_attached => {
+                let _ = tell.send(Err(error));
+                return;
+            }
+            begun => begun.inspect_err(|error| {
+                warn!(%station, %error, "an operator's call is made without a record of it");
+            }),
+        };
         let subprotocol = self.rim.subprotocol(&station);
         let result = self.rim.registry.command(&station, command).await;
         let wire = OverTheWire { subprotocol, answer: result.as_ref().ok().cloned() };
@@ -132,7 +176,7 @@ impl Calls {
             }
         };
         // Whoever asked may have given up.
-        let _ = tell.send(Called { number, result });
+        let _ = tell.send(Ok(Called { number, result }));
         if let Some((entry, end)) = unsaved {
             self.rim.settle(entry, end, Some(wire)).await;
         }
@@ -144,6 +188,7 @@ impl Calls {
         &self,
         station: &StationId,
         Command { action, payload, timeout }: &Command,
+        attached: Option<Attached>,
     ) -> Result<(CommandNo, Entry), Unwritten> {
         let now = (self.rim.now)();
         // The record may keep less of it.
@@ -155,7 +200,7 @@ impl Calls {
             sent: Some(now),
         };
         let record = OperatorCommand::awaited(command.clone());
-        let (number, revision) = self.put(station, &record, Commit::new()).await?;
+        let (number, revision) = self.put(station, &record, Commit::new(), attached).await?;
         let key = Key { station: station.clone(), name: Name::Operator(number) };
         Ok((number, Entry { key, command, revision }))
     }
@@ -167,7 +212,13 @@ impl Calls {
         let mut commit = Commit::new();
         commit.delete::<OperatorCommand>(&key, Expect::Any);
         commit.delete::<OpenCommand>(&key, Expect::Any);
-        if let Err(error) = self.rim.store.commit(commit).await {
+        let (store, action) = (&self.rim.store, &entry.command.action);
+        let read = command_forgotten(store, &mut commit, (&key.0, number), action);
+        let forgotten = match read {
+            Ok(()) => store.commit(commit).await.map(drop).map_err(Unwritten::from),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = forgotten {
             warn!(station = %key.0, command = %number, %error, "a call that was not sent is on record");
         }
     }
@@ -179,6 +230,29 @@ impl Calls {
         action: String,
         payload: Box<RawValue>,
         within: Duration,
+    ) -> Result<(CommandNo, QueuedCommand), NotQueued> {
+        self.try_queue(station, action, payload, within, None).await
+    }
+
+    /// The same of a command that asks for a transfer.
+    pub(in crate::work) async fn queue_with(
+        &self,
+        station: &StationId,
+        action: String,
+        payload: Box<RawValue>,
+        within: Duration,
+        attached: Attached,
+    ) -> Result<(CommandNo, QueuedCommand), NotQueued> {
+        self.try_queue(station, action, payload, within, Some(attached)).await
+    }
+
+    async fn try_queue(
+        &self,
+        station: &StationId,
+        action: String,
+        payload: Box<RawValue>,
+        within: Duration,
+        attached: Option<Attached>,
     ) -> Result<(CommandNo, QueuedCommand), NotQueued> {
         let store = &self.rim.store;
         let record = store
@@ -209,7 +283,7 @@ impl Calls {
         let record = OperatorCommand::waiting(command);
         let mut commit = Commit::new();
         commit.queues_command();
-        let (number, _) = self.put(station, &record, commit).await?;
+        let (number, _) = self.put(station, &record, commit, attached).await?;
         Ok((number, shown(record)))
     }
 
@@ -253,11 +327,19 @@ impl Calls {
         station: &StationId,
         record: &OperatorCommand,
         mut commit: Commit,
+        attached: Option<Attached>,
     ) -> Result<(CommandNo, u64), Unwritten> {
         let number = self.number(station)?;
         let key = (station.clone(), number);
         commit.put(&key, record, Expect::Absent);
         commit.put(&key, &OpenCommand {}, Expect::Absent);
+        if let Some(Attached { number: of_transfer, mut transfer }) = attached {
+            transfer.command = Some(number);
+            let (key, topic) = ((station.clone(), of_transfer), transfer.kind.topic());
+            let now = record.command.queued;
+            commit.fact(files::fact(&key, topic, TransferStep::Asked, None, now), None);
+            commit.transfer(&key, &transfer, Expect::Absent);
+        }
         let receipt = self.rim.store.commit(commit).await?;
         Ok((number, revision(&receipt)))
     }

@@ -17,7 +17,9 @@ use crate::plugins::Host;
 use crate::station::registry::{Command, CommandFailure, Registry};
 use crate::store::{
     Commit, CommitError, Conflict, Expect, Health, OpenCommand, Receipt, Store, StoreError,
+    Unwritten,
 };
+use crate::work::transfers::command_ended;
 
 /// How long a station may take to answer.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -205,6 +207,8 @@ impl Rim {
                 let record = OperatorCommand::waiting(command.clone()).ended(now, end.clone());
                 commit.put(&(station.clone(), *number), &record, expect);
                 commit.delete::<OpenCommand>(&(station.clone(), *number), Expect::Any);
+                let at = (station, *number);
+                command_ended(&self.store, &mut commit, at, &command.action, end, now)?;
                 if let Some(old) = number.pushes_out().map(|old| (station.clone(), old))
                     && self.store.read::<OpenCommand>(&old)?.is_none()
                 {
@@ -232,15 +236,6 @@ impl Rim {
     fn is_over(&self) -> bool {
         matches!(self.store.health(), Health::Failed(_))
     }
-}
-
-/// Why something of a command is not on record.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritten {
-    #[error(transparent)]
-    Read(#[from] StoreError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
 }
 
 /// What came of a call that was sent, as far as the things are concerned that the station holds.

@@ -28,8 +28,8 @@ use crate::plugins::Host;
 use crate::station::registry::Registry;
 use crate::store::{All, OpenCommand, Order, Record, Store, StoreError};
 
+pub(in crate::work) use self::calls::Attached;
 pub use self::calls::{Called, Calls, NotCancelled, NotQueued, Waiting};
-pub use self::delivery::Unwritten;
 
 /// Commands read at a time.
 const PAGE: usize = 256;
