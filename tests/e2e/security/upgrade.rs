@@ -33,7 +33,7 @@ async fn moved(version: &str, steps: &[&str]) {
     let mut transcript = Transcript::of(&mut process);
     assert_eq!(transcript.step("in").await["url"], "ws");
 
-    let upgrade = ["station", "upgrade", &station, "--to", "2", "--url", &secure];
+    let upgrade = ["station", "upgrade", &station, "--to", "2", "--address", &secure];
     let shown = cli.json(&upgrade).await;
     for step in steps {
         transcript.step(step).await;
@@ -47,7 +47,7 @@ async fn moved(version: &str, steps: &[&str]) {
     let refused =
         handshake(server.stations, &format!("/ocpp/{station}"), Some("ocpp1.6"), login).await;
     assert_eq!(refused.err(), Some(403));
-    refusal_says(&server, &[&station, "came with security profile 1, and 2 is the least"]).await;
+    refusal_says(&server, &[&station, "came with security profile 1", "is the least for it"]).await;
     assert!(server.stop().await.success());
 }
 

@@ -29,7 +29,7 @@ pub(super) struct UpgradeArgs {
     to: u8,
     /// Where it is to connect, for OCPP 2.x; without it, the first address of the server that fits
     #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    address: Option<String>,
     /// The place of the new connection's settings in the station, for OCPP 2.x
     #[arg(long, value_name = "N", default_value_t = 2)]
     slot: u32,
@@ -91,15 +91,19 @@ fn address(
     wanted: SecurityProfile,
 ) -> Result<String, Failure> {
     let scheme = if wanted >= SecurityProfile::TlsWithPassword { "wss://" } else { "ws://" };
-    if let Some(url) = &args.url {
+    if let Some(url) = &args.address {
         let next = format!("profile {wanted} needs an address that begins with {scheme}");
         let is_fit = url.starts_with(scheme);
-        return if is_fit { Ok(url.clone()) } else { Err(Failure::usage("another --url", next)) };
+        return if is_fit {
+            Ok(url.clone())
+        } else {
+            Err(Failure::usage("another --address", next))
+        };
     }
     let fits = |url: &&String| url.starts_with(scheme);
     station.urls_without_id.iter().find(fits).cloned().ok_or_else(|| {
         let message = format!("the server has no address for profile {wanted}");
-        Failure::usage(message, "start it with --listen-tls, or say where with --url")
+        Failure::usage(message, "start it with --listen-tls, or say where with --address")
     })
 }
 
@@ -121,7 +125,7 @@ async fn can_prove_itself(
         return Ok(());
     }
     let message = format!("{id} has no {lacks} to come back with");
-    Err(Failure::usage(message, format!("`{next}` gives it one")).into())
+    Err(Failure::new("not-ready", message, format!("`{next}` gives it one")).into())
 }
 
 /// OCPP 1.6 security whitepaper, §4.1 and use case A05: the station connects anew by itself. Where it is to go is in
