@@ -20,6 +20,7 @@ mod every_action;
 mod field;
 mod fleet;
 mod full_disk;
+mod hooks;
 mod hostile;
 mod imports;
 mod independent_client;

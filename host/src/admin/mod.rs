@@ -7,6 +7,7 @@ mod commands;
 mod desk;
 mod events;
 mod extract;
+mod frames;
 mod health;
 mod hooks;
 mod key;
@@ -102,6 +103,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/tls/reload", post(security::reload))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
+        .route("/stations/{id}/frames", get(frames::list))
         .route("/ocpp/{version}/actions", get(ocpp::list))
         .route("/ocpp/{version}/actions/{action}", get(ocpp::get))
         .route("/unknown-stations", get(strangers::list))

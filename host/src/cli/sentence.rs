@@ -46,12 +46,7 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             session, evse, connector, token, decision: said, ..
         } => {
             let place = Place { evse: *evse, connector: *connector };
-            let card = token.as_ref().map(|_| format!(" with {card}")).unwrap_or_default();
-            let said = said.as_ref().map(|said| format!(": {}", decision(said)));
-            format!(
-                "session {session} started on connector {place}{card}{}",
-                said.unwrap_or_default()
-            )
+            started(*session, place, token.as_ref().map(|_| card), said.as_ref())
         }
         EventBody::TransactionUpdated { session, trigger, state } => {
             let state = state.as_ref().map(|state| format!(", {state}")).unwrap_or_default();
@@ -87,12 +82,8 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::ActionAnswered { action, plugin, version, code, failures } => {
-            let by = plugin.as_ref().zip(version.as_ref());
-            let by = by.map_or("nobody but the server".to_owned(), |(p, v)| format!("{p} {v}"));
-            let did =
-                code.as_ref().map_or("answered".to_owned(), |code| format!("refused ({code})"));
-            let before = failures.iter().map(|failure| format!("; {failure}")).collect::<String>();
-            format!("{action} was {did} by {by}{before}")
+            let by = plugin.as_ref().zip(version.as_deref());
+            reply(action, by, code.as_deref(), failures)
         }
         EventBody::AnswerRefused { action, code, description } => {
             let action = action.as_deref().unwrap_or("something");
@@ -112,6 +103,32 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
             format!("plugins of the hook {hook}: asked {}", first(order))
         }
     }
+}
+
+/// A session began, by which card, and who allowed it.
+fn started(
+    session: SessionId,
+    place: Place,
+    card: Option<&str>,
+    said: Option<&DecisionView>,
+) -> String {
+    let card = card.map(|card| format!(" with {card}")).unwrap_or_default();
+    let said = said.map(|said| format!(": {}", decision(said))).unwrap_or_default();
+    format!("session {session} started on connector {place}{card}{said}")
+}
+
+/// Who answered what the core left open, and who could not.
+fn reply(
+    action: &str,
+    by: Option<(&PluginName, &str)>,
+    code: Option<&str>,
+    failures: &[String],
+) -> String {
+    let did = code.map_or("answered".to_owned(), |code| format!("refused ({code})"));
+    let by = by
+        .map_or("nobody but the server".to_owned(), |(name, version)| format!("{name} {version}"));
+    let before: String = failures.iter().map(|failure| format!("; {failure}")).collect();
+    format!("{action} was {did} by {by}{before}")
 }
 
 /// What a meter showed, of a session or of a connector alone.

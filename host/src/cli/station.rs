@@ -3,6 +3,7 @@
 mod call;
 mod certificates;
 mod config;
+mod frames;
 mod handling;
 mod password;
 mod remote;
@@ -68,6 +69,8 @@ enum StationCommand {
     Call(call::CallArgs),
     /// List what a station is to do, or what became of it
     Commands(call::CommandsArgs),
+    /// Show what plugins have changed in the frames of a station, and in those for it; newest first
+    Frames(frames::FramesArgs),
     /// Take back a command that was not sent yet
     Cancel(call::CancelArgs),
 }
@@ -184,6 +187,7 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Config(command) => config::run(&client, command, output).await,
         StationCommand::Call(args) => call::call(&client, args, output).await,
         StationCommand::Commands(args) => call::commands(&client, args, output).await,
+        StationCommand::Frames(args) => frames::list(&client, args, output).await,
         StationCommand::Cancel(args) => call::cancel(&client, args, output).await,
     }
 }

@@ -6,6 +6,7 @@ mod bill;
 mod change;
 mod command;
 mod event;
+mod frame;
 mod plugin;
 mod plugin_log;
 mod plugin_state;
@@ -24,6 +25,7 @@ pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse, CommandView, CommandsPage};
 pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use frame::{FrameView, FramesPage, MenderView};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
     PluginsPage, RunningView, VersionView,
