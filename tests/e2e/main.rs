@@ -22,6 +22,7 @@ mod files;
 mod fleet;
 mod full_disk;
 mod holdings;
+mod hooks;
 mod hostile;
 mod imports;
 mod independent_client;

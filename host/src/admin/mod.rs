@@ -8,6 +8,7 @@ mod desk;
 mod events;
 mod extract;
 mod firmware;
+mod frames;
 mod health;
 mod holdings;
 mod hooks;
@@ -106,6 +107,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/tls/reload", post(security::reload))
         .route("/stations/{id}/commands", post(commands::post).get(commands::list))
         .route("/stations/{id}/commands/{command}", get(commands::get).delete(commands::delete))
+        .route("/stations/{id}/frames", get(frames::list))
         .route("/stations/{id}/holdings", get(holdings::shelves))
         .route("/stations/{id}/holdings/{kind}", get(holdings::list))
         .route("/stations/{id}/transfers", post(transfers::post).get(transfers::list))

@@ -86,8 +86,8 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
         }
         EventBody::Other { action } => format!("sent {action}"),
         EventBody::ActionAnswered { action, plugin, version, code, failures } => {
-            let by = plugin.as_ref().zip(version.as_ref());
-            responded(action, by.map(|(p, v)| format!("{p} {v}")), code.as_deref(), failures)
+            let by = plugin.as_ref().zip(version.as_deref());
+            reply(action, by, code.as_deref(), failures)
         }
         EventBody::AnswerRefused { action, code, description } => {
             let action = action.as_deref().unwrap_or("something");
@@ -109,7 +109,7 @@ fn what(body: &EventBody, card: Option<&str>) -> String {
     }
 }
 
-/// A session with the card that began it, and what was thought of that.
+/// A session began, by which card, and who allowed it.
 fn started(
     session: SessionId,
     place: Place,
@@ -121,15 +121,16 @@ fn started(
     format!("session {session} started on connector {place}{card}{said}")
 }
 
-/// Who knew what to tell a station, and who should have known.
-fn responded(
+/// Who answered what the core left open, and who could not.
+fn reply(
     action: &str,
-    by: Option<String>,
+    by: Option<(&PluginName, &str)>,
     code: Option<&str>,
-    failures: &[impl std::fmt::Display],
+    failures: &[String],
 ) -> String {
-    let by = by.unwrap_or_else(|| "nobody but the server".to_owned());
     let did = code.map_or("answered".to_owned(), |code| format!("refused ({code})"));
+    let by = by
+        .map_or("nobody but the server".to_owned(), |(name, version)| format!("{name} {version}"));
     let before: String = failures.iter().map(|failure| format!("; {failure}")).collect();
     format!("{action} was {did} by {by}{before}")
 }

@@ -3,6 +3,7 @@
 mod call;
 mod certificates;
 mod config;
+mod frames;
 mod handling;
 mod holdings;
 mod password;
@@ -75,6 +76,8 @@ enum StationCommand {
     Call(call::CallArgs),
     /// List what a station is to do, or what became of it
     Commands(call::CommandsArgs),
+    /// Show what plugins have changed in the frames of a station, and in those for it; newest first
+    Frames(frames::FramesArgs),
     /// Take back a command that was not sent yet
     Cancel(call::CancelArgs),
     /// Have a station fetch and install firmware
@@ -199,6 +202,7 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Holdings(args) => holdings::run(&client, args, output).await,
         StationCommand::Call(args) => call::call(&client, args, output).await,
         StationCommand::Commands(args) => call::commands(&client, args, output).await,
+        StationCommand::Frames(args) => frames::list(&client, args, output).await,
         StationCommand::Cancel(args) => call::cancel(&client, args, output).await,
         StationCommand::Firmware(args) => transfers::firmware(&client, args, output).await,
         StationCommand::Log(args) => transfers::log(&client, args, output).await,

@@ -6,8 +6,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::domain::{CommandNo, MAX_KEPT_COMMANDS, Millis, OperatorCommand, Seq, StationId};
-use crate::store::{All, Commit, Expect, Kept, Order, Store, StoreError, TrimError};
+use crate::domain::{
+    CommandNo, MAX_KEPT_COMMANDS, MAX_KEPT_FRAMES, Millis, OperatorCommand, Seq, StationId,
+    Versioned,
+};
+use crate::store::{
+    All, Commit, Expect, Kept, KeptFrame, Key, Order, Record, Store, StoreError, TrimError,
+};
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(600);
@@ -75,6 +80,9 @@ impl Retention {
         if let Err(error) = self.forget_commands().await {
             warn!(%error, what = "commands", "not everything old could be deleted");
         }
+        if let Err(error) = self.forget_frames().await {
+            warn!(%error, what = "frames", "not everything old could be deleted");
+        }
     }
 
     /// What was before that is so old.
@@ -106,30 +114,53 @@ impl Retention {
         Ok(())
     }
 
-    /// A station's records are in the order of time, so that most stations are done with a look at the oldest. The newest
-    /// one stays: numbering goes on from it.
     async fn forget_commands(&self) -> Result<(), TrimError> {
         let horizon = self.horizon(self.ages.commands);
         let is_old =
             |record: &OperatorCommand| record.ended.as_ref().is_some_and(|it| it.at < horizon);
-        let mut next: Option<(StationId, CommandNo)> = None;
+        let forget = |commit: &mut Commit, key: &_, found: &Versioned<OperatorCommand>| {
+            commit.delete::<OperatorCommand>(key, Expect::Revision(found.revision));
+        };
+        let most = MAX_KEPT_COMMANDS;
+        self.forget_by_station("commands", horizon, most, CommandNo::LAST, is_old, forget).await
+    }
+
+    /// They are texts of stations as well.
+    async fn forget_frames(&self) -> Result<(), TrimError> {
+        let horizon = self.horizon(self.ages.raw);
+        let is_old = |frame: &KeptFrame| frame.at() < horizon;
+        let forget = |commit: &mut Commit, key: &(StationId, u32), found: &Versioned<_>| {
+            commit.forget_frame(&key.0, key.1, &found.value);
+        };
+        self.forget_by_station("frames", horizon, MAX_KEPT_FRAMES, u32::MAX, is_old, forget).await
+    }
+
+    /// A station's records are in the order of time, so that most stations are done with a look at the oldest. The newest
+    /// one stays: numbering goes on from it.
+    async fn forget_by_station<R, N>(
+        &self,
+        what: &'static str,
+        horizon: Millis,
+        most: u32,
+        last: N,
+        is_old: impl Fn(&R) -> bool,
+        forget: impl Fn(&mut Commit, &R::Key, &Versioned<R>),
+    ) -> Result<(), TrimError>
+    where
+        R: Record<Key = (StationId, N)>,
+        N: Key + Copy,
+    {
+        let mut next: Option<(StationId, N)> = None;
         let mut forgotten = 0;
-        let oldest =
-            |after: Option<&_>| self.store.page::<OperatorCommand>(All, after, Order::Ascending, 1);
+        let oldest = |after: Option<&_>| self.store.page::<R>(All, after, Order::Ascending, 1);
         while let Some(((station, _), _)) = oldest(next.as_ref())?.into_iter().next() {
-            let records = self.store.page::<OperatorCommand>(
-                &station,
-                None,
-                Order::Ascending,
-                MAX_KEPT_COMMANDS as usize,
-            )?;
+            let records = self.store.page::<R>(&station, None, Order::Ascending, most as usize)?;
             let mut commit = Commit::new();
             let behind_newest = records.len().saturating_sub(1);
-            let old =
-                records.iter().take(behind_newest).filter(|(_, record)| is_old(&record.value));
+            let old = records.iter().take(behind_newest).filter(|(_, found)| is_old(&found.value));
             let mut found = 0;
             for (key, record) in old {
-                commit.delete::<OperatorCommand>(key, Expect::Revision(record.revision));
+                forget(&mut commit, key, record);
                 found += 1;
             }
             if found > 0 {
@@ -137,15 +168,10 @@ impl Retention {
                 forgotten += found;
                 tokio::time::sleep(PAUSE).await;
             }
-            next = Some((station, CommandNo::LAST));
+            next = Some((station, last));
         }
         if forgotten > 0 {
-            info!(
-                what = "commands",
-                forgotten,
-                before = horizon.rfc3339(),
-                "deleted what was too old"
-            );
+            info!(what, forgotten, before = horizon.rfc3339(), "deleted what was too old");
         }
         Ok(())
     }
@@ -156,7 +182,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{CommandEnd, Fact, FactBody, QueuedCommand, Stamp};
+    use crate::domain::{ChangedFrame, CommandEnd, Fact, FactBody, QueuedCommand, Stamp, Way};
     use crate::store::MemoryEngine;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -186,6 +212,37 @@ mod tests {
         let nobody: Done = |store| Ok(*store.durable().borrow());
         Retention::new(store.clone(), ages, nobody, now).round().await;
         assert_eq!(kept(), (Seq(6), Some(9)));
+    }
+
+    #[tokio::test]
+    async fn changed_frames_go_with_the_texts_of_stations_but_for_the_newest() {
+        let store = Store::on_engine(Arc::new(MemoryEngine::new())).unwrap();
+        let station: StationId = "A".parse().unwrap();
+        for day in 1..=4 {
+            let frame = ChangedFrame {
+                at: Millis(0) + DAY * day,
+                way: Way::Inbound,
+                by: Vec::new(),
+                original: "x".repeat(10_000),
+                changed: "y".to_owned(),
+            };
+            let mut commit = Commit::new();
+            commit.changed_frame(&station, day, &frame, None);
+            store.commit(commit).await.unwrap();
+        }
+        let nobody: Done = |_| Ok(Seq(0));
+        let kept = |raw| {
+            let ages = Ages { raw, meter_values: DAY, log: DAY, commands: DAY };
+            let (store, station) = (store.clone(), station.clone());
+            async move {
+                let now = || Millis(0) + DAY * 5;
+                Retention::new(store.clone(), ages, nobody, now).round().await;
+                let frames = store.changed_frames(&station, None, 10).unwrap();
+                frames.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(kept(DAY * 2).await, [4, 3]);
+        assert_eq!(kept(DAY / 2).await, [4], "numbering goes on from it");
     }
 
     #[tokio::test]

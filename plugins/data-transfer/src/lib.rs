@@ -48,7 +48,7 @@ impl Responder for DataTransfer {
         let listed = answers.iter().find(|entry| entry.covers(&vendor_id, message_id.as_deref()));
         match listed {
             Some(entry) => {
-                count(entry)?;
+                count(&ask.station.id, entry)?;
                 reply(entry, &ask.station.protocol).map(Some)
             }
             None if answers.iter().any(|entry| entry.vendor == vendor_id) => {
@@ -60,9 +60,10 @@ impl Responder for DataTransfer {
     }
 }
 
-/// Kept with the fact that the call was made: once for every call, whatever crashes.
-fn count(entry: &Entry) -> Result<(), String> {
-    let key = entry.key();
+/// Kept with the fact that the call was made: once for every call, whatever crashes. By station, because stations that change
+/// the same key at the same time would have to wait for each other.
+fn count(station: &str, entry: &Entry) -> Result<(), String> {
+    let key = format!("asked/{station}/{}", entry.name());
     let asked: u64 = state::load(&key)?.unwrap_or(0);
     state::save(&key, &(asked + 1))
 }

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Longest `vendor` and `message` together, in bytes: they are part of a key of the state, which may have 256.
-const MAX_NAMES: usize = 240;
+/// Longest `vendor` and `message` together, in bytes: they are part of a key of the state, which may have 256, as is the
+/// station's id.
+const MAX_NAMES: usize = 160;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -49,14 +50,14 @@ impl Status {
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), String> {
         for entry in &self.answers {
-            if entry.key().len() > MAX_NAMES {
+            if entry.name().len() > MAX_NAMES {
                 let vendor = &entry.vendor;
                 return Err(format!(
                     "{vendor}: vendor and message may have {MAX_NAMES} bytes together"
                 ));
             }
             if entry.refuse.is_some() && entry.data.is_some() {
-                return Err(format!("{}: a refusal has no data", entry.key()));
+                return Err(format!("{}: a refusal has no data", entry.name()));
             }
         }
         Ok(())
@@ -64,9 +65,9 @@ impl Settings {
 }
 
 impl Entry {
-    /// Under which it is counted.
-    pub(crate) fn key(&self) -> String {
-        format!("asked/{}/{}", self.vendor, self.message.as_deref().unwrap_or("*"))
+    /// For people.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.vendor, self.message.as_deref().unwrap_or("*"))
     }
 
     pub(crate) fn covers(&self, vendor: &str, message: Option<&str>) -> bool {

@@ -44,7 +44,7 @@ fn data_is_a_text_where_the_protocol_has_nothing_else() {
     newer.station.protocol = "ocpp2.0.1".to_owned();
     let newer = told(&mut policy, &newer, price);
     assert_eq!(newer.as_deref(), Some(r#"{"status":"Accepted","data":{"kwh":"0.39"}}"#));
-    assert_eq!(policy.state("asked/V/Price"), Some(&b"2"[..]));
+    assert_eq!(policy.state("asked/CS-1/V/Price"), Some(&b"2"[..]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bill;
 mod change;
 mod command;
 mod event;
+mod frame;
 mod holding;
 mod plugin;
 mod plugin_log;
@@ -26,6 +27,7 @@ pub use bill::{BillView, LineView, PricedView, TermsView};
 pub use change::Change;
 pub use command::{Answered, CommandRequest, CommandResponse, CommandView, CommandsPage};
 pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, UnreadableEvent};
+pub use frame::{FrameView, FramesPage, MenderView};
 pub use holding::{
     ContentView, GoneView, HoldingView, HoldingsPage, ReportView, SentView, ShelfView, ShelvesView,
 };
