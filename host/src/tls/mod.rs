@@ -9,6 +9,7 @@ mod certificate;
 mod handshake;
 mod own;
 mod private_file;
+mod root;
 mod signing_request;
 mod wire;
 
@@ -17,5 +18,6 @@ pub use caller::{BadTrust, Caller};
 pub use certificate::Certificate;
 pub use handshake::{Handshake, Refused};
 pub use own::{Own, OwnError, Source};
+pub use root::RootHashes;
 pub use signing_request::{BadRequest, SigningRequest};
 pub use wire::Wire;
