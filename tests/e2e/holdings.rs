@@ -1,14 +1,20 @@
 //! An operator sees what a station holds: what was sent and taken, what the station says of it, and where the two differ.
 //! All of it survives a SIGKILL.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::process::{Child, Command};
 
+use crate::independent_client::{Transcript, made, script};
 use crate::support::{Api, PASSWORD, Reply, Server, Socket, Start, handshake};
 
 const STATION: &str = "HOLDER";
+
+/// Longer than any report takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Messages of the long report.
 const PARTS: u32 = 50;
@@ -70,8 +76,6 @@ impl House {
         for kind in kinds {
             before.push(self.holdings(kind).await);
         }
-        // What was answered softly is on the disk within half a second; the next synced commit brings it there at once.
-        self.server.api().allow("BARRIER").await;
         let Self { dir, server, .. } = self;
         server.kill().await;
         let server = Server::start(Start::new(&dir.path().join("data"))).await;
@@ -97,6 +101,12 @@ fn one(all: Vec<Value>, key: &str) -> Value {
 
 fn yes() -> Value {
     json!({ "status": "Accepted" })
+}
+
+fn profile(id: u32, limit: f64) -> Value {
+    json!({ "id": id, "stackLevel": id, "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Relative", "chargingSchedule": [{ "id": 1, "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": limit }] }] })
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -189,11 +199,6 @@ async fn an_old_station_has_its_profiles_settings_list_and_reservation_on_record
 async fn profiles_that_a_station_reports_are_held_against_those_that_it_took() {
     for subprotocol in ["ocpp2.0.1", "ocpp2.1"] {
         let mut house = House::with(subprotocol).await;
-        let profile = |id: u32, limit: f64| {
-            json!({ "id": id, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
-                    "chargingProfileKind": "Relative", "chargingSchedule": [{ "id": 1, "chargingRateUnit": "A",
-                    "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": limit }] }] })
-        };
         for id in [1, 2, 3, 4] {
             let set = json!({ "evseId": 1, "chargingProfile": profile(id, 16.0) });
             house.call("SetChargingProfile", set, yes()).await;
@@ -266,5 +271,101 @@ async fn a_report_of_fifty_messages_out_of_order_is_whole_in_the_end() {
     let rest = server.api().get(&format!("{path}&after={next}")).await;
     assert_eq!(rest["holdings"].as_array().unwrap().len(), 20);
     assert_ne!(rest["holdings"][0], page["holdings"][19]);
-    tokio::time::timeout(Duration::from_secs(30), server.stop()).await.unwrap();
+    assert!(server.stop().await.success());
+}
+
+/// Somebody else's station, which keeps what it is sent.
+async fn keeper(server: &Server, version: &str) -> (Child, Transcript) {
+    let mut command = Command::new(made("python", "py/bin/python"));
+    let url = format!("ws://{}/ocpp", server.stations);
+    command.arg(script("pypi_holdings.py")).args([&url, STATION, PASSWORD, version]);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut transcript = Transcript::of(&mut child);
+    assert_eq!(transcript.step("booted").await["status"], "Accepted");
+    (child, transcript)
+}
+
+/// Waits until the newest report of a kind is whole.
+async fn whole(api: &Api, kind: &str) -> Value {
+    let wait = async {
+        loop {
+            let page = api.get(&format!("/v1/stations/{STATION}/holdings/{kind}?limit=1")).await;
+            if page["shelf"]["report"]["whole"].is_string() {
+                return page["shelf"].clone();
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("no whole {kind} report"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_station_is_set_up_and_shows_what_it_made_of_it() {
+    for version in ["2.0.1", "2.1"] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let server = Server::start(Start::new(&data)).await;
+        let (api, cli) = (server.api(), server.cli());
+        api.register(STATION).await;
+        let _keeper = keeper(&server, version).await;
+        let call = async |action: &str, payload: Value| {
+            let words = ["station", "call", STATION, action, &payload.to_string()];
+            let said = cli.json(&words).await;
+            said["response"].clone()
+        };
+
+        for (id, limit) in [(1, 8.0), (2, 16.0), (3, 6.0)] {
+            let set = json!({ "evseId": 1, "chargingProfile": profile(id, limit) });
+            assert_eq!(call("SetChargingProfile", set).await["status"], "Accepted");
+        }
+        call("ClearChargingProfile", json!({ "chargingProfileId": 3 })).await;
+        call("GetChargingProfiles", json!({ "requestId": 1, "chargingProfile": {} })).await;
+        assert_eq!(whole(&api, "charging-profile").await["report"]["parts"], 2);
+        let differing =
+            cli.json(&["station", "holdings", STATION, "charging-profile", "--differing"]).await;
+        let [cut] = differing["holdings"].as_array().unwrap().as_slice() else {
+            panic!("{differing}")
+        };
+        assert_eq!(
+            (&cut["key"], &cut["differences"][0]["reported"]),
+            (&json!("2"), &json!("10.0"))
+        );
+
+        let named =
+            |name: &str| json!({ "component": { "name": "Shop" }, "variable": { "name": name } });
+        let mut change = named("V3");
+        change["attributeValue"] = json!("ours");
+        call("SetVariables", json!({ "setVariableData": [change] })).await;
+        call("GetBaseReport", json!({ "requestId": 2, "reportBase": "FullInventory" })).await;
+        let shelf = whole(&api, "variable").await;
+        assert_eq!((&shelf["held"], &shelf["differing"]), (&json!(PARTS), &json!(1)));
+        let table = cli.done(&["station", "holdings", STATION, "variable", "--differing"]).await.0;
+        assert!(
+            table.contains("RebootRequired") && table.contains("sent ours, has factory"),
+            "{table}"
+        );
+
+        let token = json!({ "idToken": "RESERVED-1", "type": "ISO14443" });
+        let reserve =
+            json!({ "id": 4, "expiryDateTime": "2099-01-01T00:00:00Z", "idToken": token });
+        call("ReserveNow", reserve).await;
+        call("CancelReservation", json!({ "reservationId": 4 })).await;
+        assert_eq!(one(holdings(&api, "reservation").await, "4")["state"], "removed");
+        let entry = json!({ "idToken": token, "idTokenInfo": { "status": "Accepted" } });
+        let list = |kind: &str| json!({ "versionNumber": 5, "updateType": kind, "localAuthorizationList": [entry] });
+        call("SendLocalList", list("Full")).await;
+        assert_eq!(call("SendLocalList", list("Differential")).await["status"], "VersionMismatch");
+        call("GetLocalListVersion", json!({})).await;
+        let version = one(holdings(&api, "local-list").await, "list");
+        assert_eq!(
+            (&version["reported"]["value"], &version["accepted"]["value"]),
+            (&json!(5), &json!(5))
+        );
+
+        let counts = cli.json(&["station", "holdings", STATION]).await;
+        server.kill().await;
+        let server = Server::start(Start::new(&data)).await;
+        let kept = server.cli().json(&["station", "holdings", STATION]).await;
+        assert_eq!(kept, counts);
+        assert!(server.stop().await.success());
+    }
 }

@@ -9,7 +9,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ocpp", &["domain"]),
     ("charging", &["domain"]),
-    ("holdings", &["domain"]),
+    ("holdings", &["domain", "tls"]),
     ("store", &["domain"]),
     ("tls", &["domain"]),
     ("plugins", &["domain"]),

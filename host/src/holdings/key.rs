@@ -7,6 +7,7 @@ use super::bench::Bench;
 use super::path::Spot;
 use super::table::{Kept, Key, Mark, Things};
 use crate::domain::{Content, IdToken, MAX_MARK, hex};
+use crate::tls::RootHashes;
 
 /// Members whose texts are id tokens, or stand for a person as much.
 const TOKENS: [&str; 7] = [
@@ -64,7 +65,7 @@ impl Key {
                 bench.token_name(&token).0
             }
             Self::Hashes(path) => hashes(spot.value(path)?)?,
-            Self::Certificate(path) => hex(&Sha256::digest(spot.text(path)?.trim())),
+            Self::Certificate(path) => certificate(spot.text(path)?.trim()),
         };
         Some(key.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
     }
@@ -80,17 +81,24 @@ fn place(evse: Option<String>, connector: Option<String>) -> String {
     }
 }
 
+/// A root certificate as OCPP names it, and one of which that cannot be said by its text.
+fn certificate(pem: &str) -> String {
+    match RootHashes::read(pem) {
+        Some(root) => named("sha256", &root.serial, &root.issuer_name, &root.issuer_key),
+        None => format!("pem:{}", hex(&Sha256::digest(pem))),
+    }
+}
+
 /// As OCPP tells certificates apart.
 fn hashes(hashes: &Value) -> Option<String> {
     let word = |name: &str| hashes.get(name).and_then(Value::as_str);
-    let [algorithm, issuer, key, serial] = [
-        word("hashAlgorithm")?,
-        word("issuerNameHash")?,
-        word("issuerKeyHash")?,
-        word("serialNumber")?,
-    ];
-    let serial = serial.trim_start_matches('0').to_ascii_lowercase();
-    Some(format!("{algorithm}:{serial}:{issuer}:{key}").to_ascii_lowercase())
+    let [issuer, key] = [word("issuerNameHash")?, word("issuerKeyHash")?];
+    Some(named(word("hashAlgorithm")?, word("serialNumber")?, issuer, key))
+}
+
+fn named(algorithm: &str, serial: &str, issuer: &str, key: &str) -> String {
+    let serial = serial.trim_start_matches('0');
+    format!("{algorithm}:{serial}:{issuer}:{key}").to_ascii_lowercase()
 }
 
 impl Mark {

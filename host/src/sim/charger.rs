@@ -15,6 +15,7 @@ use super::bay::{Bay, Doing};
 use super::chance::{Chance, Odds};
 use super::message::{Body, ChargeNo, Ending, Writing};
 use super::settings::Settings;
+use super::shelf::Shelf;
 use super::stream::Stream;
 use super::wire::Wire;
 use super::{Event, Misdeed, Profile};
@@ -124,6 +125,7 @@ pub(super) struct OpenCall {
 pub struct Charger {
     pub(super) profile: Profile,
     pub(super) settings: Settings,
+    pub(super) shelf: Shelf,
     pub(super) bays: Vec<Bay>,
     pub(super) chance: Chance,
     pub(super) backlog: Backlog,
@@ -158,6 +160,7 @@ impl Charger {
         let dial_at = now + chance.within(&(Duration::ZERO..profile.pace.backoff));
         let next_card = usize::try_from(chance.below(profile.cards.len() as u64)).unwrap_or(0);
         Self {
+            shelf: Shelf::default(),
             settings: Settings::new(
                 profile.protocol.wire().settings,
                 profile.connectors,

@@ -7,6 +7,7 @@ use super::bay::Doing;
 use super::charger::{Charger, Output};
 use super::message::{Body, Command, Ending, Outcome, Response, Wanted};
 use super::settings::{Topic, Unchanged};
+use super::shelf::Told;
 use super::stock::Stock;
 use crate::domain::{IdToken, Millis};
 
@@ -43,7 +44,7 @@ impl Charger {
         out.push(Output::Report(Event::Commanded { action, answer }));
     }
 
-    /// An action that the station only pretends to carry out. `false` when its version has no such action.
+    /// An action that the station does not act upon: it keeps what it is given, or only pretends to. `false` when its version has no such action.
     fn do_as_told(
         &mut self,
         now: Millis,
@@ -55,7 +56,10 @@ impl Charger {
         let written = self.profile.faults.clock.writes(now, self.power_on);
         let stock = Stock { catalogue: self.wire().catalogue, now: &written };
         let Some((payload, answer)) = stock.answer(action) else { return false };
-        let follow_ups = stock.follow_ups(action, asked);
+        let (payload, answer, follow_ups) = match self.shelf.answer(action, asked, &payload) {
+            Some(Told { payload, word, later }) => (payload, word, later),
+            None => (payload, answer, stock.follow_ups(action, asked)),
+        };
         out.push(Output::Answer { id: id.to_owned(), payload });
         out.push(Output::Report(Event::Commanded { action: action.to_owned(), answer }));
         follow_ups.into_iter().for_each(|body| self.say(body));

@@ -21,6 +21,7 @@ mod link;
 mod message;
 mod profile;
 mod settings;
+mod shelf;
 mod stock;
 mod stream;
 #[cfg(test)]

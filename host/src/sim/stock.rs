@@ -22,7 +22,7 @@ struct FollowUp {
 const UPLOAD: &[&str] = &["Uploading", "Uploaded"];
 const INSTALLATION: &[&str] = &["Downloading", "Downloaded", "Installing", "Installed"];
 
-const FOLLOW_UPS: [FollowUp; 9] = [
+const FOLLOW_UPS: [FollowUp; 8] = [
     FollowUp { to: "GetDiagnostics", told: "DiagnosticsStatusNotification", statuses: UPLOAD },
     FollowUp { to: "GetLog", told: "LogStatusNotification", statuses: UPLOAD },
     FollowUp { to: "UpdateFirmware", told: "FirmwareStatusNotification", statuses: INSTALLATION },
@@ -35,7 +35,6 @@ const FOLLOW_UPS: [FollowUp; 9] = [
     FollowUp { to: "GetMonitoringReport", told: "NotifyMonitoringReport", statuses: &[] },
     FollowUp { to: "CustomerInformation", told: "NotifyCustomerInformation", statuses: &[] },
     FollowUp { to: "GetDisplayMessages", told: "NotifyDisplayMessages", statuses: &[] },
-    FollowUp { to: "GetChargingProfiles", told: "ReportChargingProfiles", statuses: &[] },
 ];
 
 /// One version at one moment.

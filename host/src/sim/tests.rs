@@ -3,6 +3,7 @@
 mod faults;
 mod newest_version;
 mod second_version;
+mod shelf;
 
 use std::collections::VecDeque;
 use std::time::Duration;

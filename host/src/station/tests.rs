@@ -4,6 +4,7 @@ mod counting;
 mod display;
 mod failing_store;
 mod field;
+mod holdings;
 mod newest_version;
 mod second_family;
 mod simulation;

@@ -243,7 +243,11 @@ impl Commit {
     }
 
     /// What changes of the things that a station holds. A conflict says that somebody else has changed them meanwhile.
+    /// Asks for the disk: a station does not tell twice what it was told that we know.
     pub fn holdings(&mut self, station: &StationId, moves: &[ShelfMoves]) -> &mut Self {
+        if !moves.is_empty() {
+            self.synced();
+        }
         for ShelfMoves { kind, shelf, revision, holdings } in moves {
             for (key, holding) in holdings {
                 let key = (station.clone(), *kind, key.clone());

@@ -11,6 +11,7 @@ mod handshake;
 mod own;
 mod porch;
 mod private_file;
+mod root;
 mod signing_request;
 mod wire;
 
@@ -20,5 +21,6 @@ pub use certificate::Certificate;
 pub use handshake::{Handshake, Refused};
 pub use own::{Own, OwnError, Source};
 pub use porch::accept_each;
+pub use root::RootHashes;
 pub use signing_request::{BadRequest, SigningRequest};
 pub use wire::Wire;

@@ -238,3 +238,38 @@ fn more_than_there_is_room_for_is_counted() {
     let shelf = station.shelf("der-alarm");
     assert_eq!((u64::from(shelf.kept), shelf.left_out), (most, 3));
 }
+
+#[test]
+fn a_certificate_that_was_sent_is_the_one_that_the_station_names_by_its_hashes() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap().pem();
+    let hashes = crate::tls::RootHashes::read(&root).unwrap();
+    let named = json!({ "hashAlgorithm": "SHA256", "issuerNameHash": hashes.issuer_name,
+                        "issuerKeyHash": hashes.issuer_key, "serialNumber": hashes.serial.to_uppercase() });
+    for mut station in [Station::v1(), Station::v2()] {
+        let (used, told) = match station.is_v1() {
+            true => ("CentralSystemRootCertificate", json!({ "certificateHashData": [named] })),
+            false => {
+                let chain = json!({ "certificateType": "CSMSRootCertificate", "certificateHashData": named });
+                ("CSMSRootCertificate", json!({ "certificateHashDataChain": [chain] }))
+            }
+        };
+        let ask = match station.is_v1() {
+            true => json!({ "certificateType": used }),
+            false => json!({ "certificateType": [used] }),
+        };
+        let install = json!({ "certificateType": used, "certificate": root });
+        station.call("InstallCertificate", install, json!({ "status": "Accepted" }));
+        let mut answer = told.clone();
+        answer["status"] = json!("Accepted");
+        station.call("GetInstalledCertificateIds", ask.clone(), answer);
+        let [key] = station.keys("certificate").try_into().unwrap();
+        let state = |station: &Station| station.one("certificate", &key).state(station.now);
+        assert_eq!(state(&station), State::Reported);
+        station.call("GetInstalledCertificateIds", ask, json!({ "status": "NotFound" }));
+        assert_eq!(state(&station), State::Missing);
+        let delete = json!({ "certificateHashData": named });
+        station.call("DeleteCertificate", delete, json!({ "status": "NotFound" }));
+        assert_eq!(state(&station), State::Missing, "it was lost before it was deleted");
+    }
+}

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::domain::{
-    CommandEnd, Effects, IdToken, Message, NewCommand, NewMessage, PolicyRecords as _,
-    QueuedCommand, Seq,
+    CommandEnd, Content, Effects, Holding, HoldingKind, IdToken, Message, NewCommand, NewMessage,
+    PolicyRecords as _, QueuedCommand, Report, Reported, Seq, Shelf, ShelfMoves,
 };
 use crate::store::{ArchiveError, Kept, OpenError, Summary, TokenName, import};
 
@@ -54,7 +54,23 @@ async fn fill(store: &Store) {
     let writes = ["", "a/b", "ключ"].map(|key| state_write(key, Some(&bytes)));
     let (commands, messages) = (vec![command()], vec![message()]);
     commit.effects(Effects { writes: writes.into(), commands, messages, ..Effects::default() });
+    commit.holdings(&station("CS-1:é"), &[shelf()]);
     store.commit(commit).await.unwrap();
+}
+
+fn shelf() -> ShelfMoves {
+    let text = r#"{"limit":16.10}"#.to_owned();
+    let content = Content { text, withheld: None };
+    let reported = Some(Reported { content, at: Millis(5), is_mention: false });
+    let holding = Holding { reported, ..Holding::default() };
+    let mut report = Report::new(7);
+    report.parts.insert(3, Millis(5));
+    ShelfMoves {
+        kind: HoldingKind::Variable,
+        shelf: Shelf { kept: 1, held: 1, report: Some(report), ..Shelf::default() },
+        revision: 0,
+        holdings: vec![("[1.2] C.V Target".to_owned(), Some(holding))],
+    }
 }
 
 fn command() -> NewCommand {

@@ -3,6 +3,7 @@
 mod archive;
 mod conformance;
 mod durability;
+mod holdings;
 mod older_formats;
 mod retention;
 mod sled_directory;

@@ -4,7 +4,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::domain::{
-    CommandEnd, CommandNo, Doubt, LoggedFact, OperatorCommand, StationRecord, Versioned,
+    CommandEnd, CommandNo, Doubt, HoldingKind, LoggedFact, OperatorCommand, StationRecord,
+    Versioned,
 };
 use crate::station::registry::{Command, CommandFailure};
 use crate::store::Expect;
@@ -166,4 +167,40 @@ async fn the_records_of_a_station_are_bounded() {
     assert!(record(&world, 1).is_some_and(|record| record.ended.is_none()), "it still waits");
     assert!(record(&world, 2).is_none(), "the oldest that has ended is gone");
     assert!(record(&world, 3).is_some());
+}
+
+#[tokio::test]
+async fn what_a_call_put_there_is_on_record_with_the_call_although_others_change_it_meanwhile() {
+    let (world, _dir, _) = world().await;
+    make_known(&world).await;
+    let mut at = world.connect().await;
+    let profiles = |id: u32| {
+        json!({ "connectorId": 1, "csChargingProfiles": {
+            "chargingProfileId": id, "stackLevel": id, "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Relative", "chargingSchedule": { "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": 16 }] } } })
+    };
+    let all = calls(&world);
+    let set = |id: u32| {
+        let (calls, payload) = (all.clone(), raw(&profiles(id).to_string()));
+        let action = "SetChargingProfile".to_owned();
+        let command = Command { action, payload, timeout: AMPLE };
+        tokio::spawn(async move { calls.call(station(), command).await })
+    };
+    let waiting: Vec<_> = (1..=8).map(set).collect();
+    for _ in 1..=8 {
+        let (id, _) = at.called().await;
+        at.say(json!([3, id, { "status": "Accepted" }])).await;
+    }
+    for called in waiting {
+        assert!(called.await.unwrap().result.is_ok());
+    }
+    let kind = HoldingKind::ChargingProfile;
+    let kept = world.store.holdings(&station(), kind, None, 100).unwrap();
+    assert_eq!(kept.len(), 8);
+    let numbers: std::collections::BTreeSet<_> =
+        kept.into_iter().map(|(_, holding)| holding.sent.unwrap().command.unwrap()).collect();
+    assert_eq!(numbers.len(), 8, "each by its own command");
+    let (_, shelf) = world.store.shelves(&station()).unwrap().remove(0);
+    assert_eq!((shelf.kept, shelf.held), (8, 8));
 }
