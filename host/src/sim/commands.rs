@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Event;
 use super::bay::Doing;
 use super::charger::{Charger, Output};
+use super::files::Task;
 use super::message::{Body, Command, Ending, Outcome, Response, Wanted};
 use super::settings::{Topic, Unchanged};
 use super::stock::Stock;
@@ -43,7 +44,7 @@ impl Charger {
         out.push(Output::Report(Event::Commanded { action, answer }));
     }
 
-    /// An action that the station only pretends to carry out. `false` when its version has no such action.
+    /// An action that the station only pretends to carry out, but for files, which it fetches and sends. `false` when its version has no such action.
     fn do_as_told(
         &mut self,
         now: Millis,
@@ -55,10 +56,17 @@ impl Charger {
         let written = self.profile.faults.clock.writes(now, self.power_on);
         let stock = Stock { catalogue: self.wire().catalogue, now: &written };
         let Some((payload, answer)) = stock.answer(action) else { return false };
-        let follow_ups = stock.follow_ups(action, asked);
+        let task = Task::of(action, asked);
+        let follow_ups = match task {
+            Some(_) => Vec::new(),
+            None => stock.follow_ups(action, asked),
+        };
         out.push(Output::Answer { id: id.to_owned(), payload });
         out.push(Output::Report(Event::Commanded { action: action.to_owned(), answer }));
         follow_ups.into_iter().for_each(|body| self.say(body));
+        if let Some(task) = task {
+            self.take_on(now, task, out);
+        }
         true
     }
 

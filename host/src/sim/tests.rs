@@ -1,6 +1,7 @@
 //! A station's life without a socket: the tests are the server and the clock.
 
 mod faults;
+mod files;
 mod newest_version;
 mod second_version;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use super::{Charger, Event, Faults, Input, Misdeed, Output, Pace, Profile, Protocol};
+use super::{Charger, Errand, Event, Faults, Input, Misdeed, Output, Pace, Profile, Protocol};
 use crate::domain::{IdToken, Millis, StationId, Validation};
 use crate::ocpp::Dialect;
 
@@ -33,6 +34,8 @@ struct World {
     /// What the station answered to calls.
     answers: Vec<Value>,
     events: Vec<Event>,
+    /// Files to be carried.
+    errands: Vec<Errand>,
     done: bool,
 }
 
@@ -72,6 +75,7 @@ impl World {
             most_open: 0,
             answers: Vec::new(),
             events: Vec::new(),
+            errands: Vec::new(),
             done: false,
         }
     }
@@ -114,6 +118,7 @@ impl World {
             }
             Output::Answer { payload, .. } => self.answers.push(payload),
             Output::Refuse { .. } => {}
+            Output::Carry(errand) => self.errands.push(errand),
             Output::Report(event) => self.events.push(event),
             Output::Done => self.done = true,
         }
