@@ -1,6 +1,7 @@
 //! Firmware goes to stations and logs come from them, by links that open one file for one station and nothing else.
 
 mod links;
+mod stations;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +36,11 @@ fn file(dir: &Path, name: &str, first_line: &str, bytes: usize) -> (PathBuf, Vec
     let path = dir.join(name);
     std::fs::write(&path, &content).unwrap();
     (path, content)
+}
+
+fn sha256(content: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn transfer(api: &Api, station: &str, number: u32) -> Value {

@@ -86,6 +86,7 @@ fn faulty(n: u64) -> Profile {
         replays: Odds::percent(5),
         open_calls: if n < STATIONS / 2 { 1 } else { 4 },
         clock: clocks.get(pick(n / 3, 7)).copied().unwrap_or(Clock::Right),
+        breaks: Odds::NEVER,
         habits: HABITS[pick(n / 3 + n / 21, HABITS.len())].to_vec(),
     };
     profile

@@ -192,8 +192,15 @@ fn line(report: &Report) -> Option<String> {
         Event::Misbehaved(Misdeed::Dropped { silent: true }) => {
             "loses its connection; the server cannot know".to_owned()
         }
+        Event::Misbehaved(Misdeed::BrokeOff) => {
+            "loses the connection half-way through a file".to_owned()
+        }
         Event::Misbehaved(Misdeed::Dropped { silent: false }) => "loses its connection".to_owned(),
         Event::Commanded { action, answer } => format!("was asked to {action}: {answer}"),
+        Event::FirmwareFetched { version, bytes } => {
+            format!("has fetched {bytes} bytes of firmware, version {version}")
+        }
+        Event::LogWritten { bytes, .. } => format!("sends a log of {bytes} bytes"),
         Event::AnswerRefused { code, description } => {
             format!("the server cannot take its answer: {code} {description}")
         }

@@ -100,6 +100,8 @@ impl Tally {
             | Event::Metered { .. }
             | Event::CostShown { .. }
             | Event::Commanded { .. }
+            | Event::FirmwareFetched { .. }
+            | Event::LogWritten { .. }
             | Event::AnswerRefused { .. } => {}
         }
     }

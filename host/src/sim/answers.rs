@@ -119,6 +119,7 @@ impl Charger {
             self.heartbeat_at = Some(now + self.settings.heartbeat());
             self.tell_all_statuses(now);
             self.offer_stream();
+            self.tell_installed();
         } else {
             self.boot = Boot::Due(now + if interval.is_zero() { BOOT_AGAIN } else { interval });
         }

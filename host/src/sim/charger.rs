@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::backlog::{Backlog, Message, OFFLINE};
 use super::bay::{Bay, Doing};
 use super::chance::{Chance, Odds};
+use super::files::{Carried, Errand, FileWork};
 use super::message::{Body, ChargeNo, Ending, Writing};
 use super::settings::Settings;
 use super::shelf::Shelf;
@@ -58,6 +59,8 @@ pub enum Input {
         action: String,
         payload: Value,
     },
+    /// What came of an [`Output::Carry`].
+    Carried(Carried),
     /// The owner locks up: finish what runs, start nothing new, then say [`Output::Done`].
     WindDown,
 }
@@ -91,6 +94,8 @@ pub enum Output {
         code: &'static str,
         description: &'static str,
     },
+    /// To be answered by [`Input::Carried`], unless another one comes before.
+    Carry(Errand),
     Report(Event),
     Done,
 }
@@ -145,6 +150,7 @@ pub struct Charger {
     pub(super) charges: ChargeNo,
     pub(super) next_card: usize,
     pub(super) power_on: Millis,
+    pub(super) files: FileWork,
     /// To be done when nobody charges any more.
     pub(super) reset_due: bool,
     pub(super) winding_down: bool,
@@ -182,6 +188,7 @@ impl Charger {
             charges: 0,
             next_card,
             power_on: now,
+            files: FileWork::default(),
             reset_due: false,
             winding_down: false,
             done: false,
@@ -239,6 +246,7 @@ impl Charger {
             Input::Call { id, action, payload } => {
                 self.commanded(now, id, action, &payload, out);
             }
+            Input::Carried(carried) => self.carried(carried, out),
             Input::WindDown => self.wind_down(now),
         }
         self.pass_time(now, out);
@@ -410,6 +418,7 @@ impl Charger {
             vendor: &self.profile.vendor,
             model: &self.profile.model,
             serial: self.profile.id.as_str(),
+            firmware: &self.files.firmware,
             transaction: transaction.map(String::as_str),
             offline: message.is_offline(),
             clock: self.profile.faults.clock,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Event;
 use super::bay::Doing;
 use super::charger::{Charger, Output};
+use super::files::Task;
 use super::message::{Body, Command, Ending, Outcome, Response, Wanted};
 use super::settings::{Topic, Unchanged};
 use super::shelf::Told;
@@ -44,7 +45,8 @@ impl Charger {
         out.push(Output::Report(Event::Commanded { action, answer }));
     }
 
-    /// An action that the station does not act upon: it keeps what it is given, or only pretends to. `false` when its version has no such action.
+    /// An action that the station does not act upon: it keeps what it is given, fetches and sends files, or only pretends
+    /// to. `false` when its version has no such action.
     fn do_as_told(
         &mut self,
         now: Millis,
@@ -56,13 +58,18 @@ impl Charger {
         let written = self.profile.faults.clock.writes(now, self.power_on);
         let stock = Stock { catalogue: self.wire().catalogue, now: &written };
         let Some((payload, answer)) = stock.answer(action) else { return false };
+        let task = Task::of(action, asked);
         let (payload, answer, follow_ups) = match self.shelf.answer(action, asked, &payload) {
             Some(Told { payload, word, later }) => (payload, word, later),
+            None if task.is_some() => (payload, answer, Vec::new()),
             None => (payload, answer, stock.follow_ups(action, asked)),
         };
         out.push(Output::Answer { id: id.to_owned(), payload });
         out.push(Output::Report(Event::Commanded { action: action.to_owned(), answer }));
         follow_ups.into_iter().for_each(|body| self.say(body));
+        if let Some(task) = task {
+            self.take_on(now, task, out);
+        }
         true
     }
 

@@ -92,6 +92,17 @@ pub enum Event {
         transaction: String,
         cost: String,
     },
+    /// Firmware is here whole, and will run after the next boot.
+    FirmwareFetched {
+        version: String,
+        bytes: u64,
+    },
+    /// A log is about to be sent.
+    LogWritten {
+        bytes: u64,
+        /// Of the log, in hexadecimal.
+        sha256: String,
+    },
     /// The station did wrong, as its profile says.
     Misbehaved(Misdeed),
     /// The server called, and this is how the station answered in one word.
@@ -125,4 +136,6 @@ pub enum Misdeed {
     Strayed,
     /// Sent what is no message.
     Babbled,
+    /// Lost the connection half-way through a file.
+    BrokeOff,
 }

@@ -1,4 +1,5 @@
-//! A simulated station on a real connection. The only file of the simulation that knows sockets, tasks and the clock.
+//! A simulated station on a real connection. But for `http`, the only file of the simulation that knows sockets, tasks and
+//! the clock.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::http::{Uri, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use super::{Charger, Event, Input, Output, Profile, Report, habits};
+use super::{Carried, Charger, Event, Input, Output, Profile, Report, habits, http};
 use crate::domain::{Millis, segment};
 use crate::ocpp::frame::{Frame, MessageId, MessageType, Problem, empty_object};
 use crate::tls::{Caller, Wire};
@@ -81,7 +82,22 @@ impl Endpoint {
         self.is_tls
     }
 
-    async fn connect(&self) -> std::io::Result<Wire> {
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Another server, whom the station trusts as it trusts this one; and the path there.
+    pub(super) fn elsewhere(&self, url: &str) -> Option<(Self, String)> {
+        let uri: Uri = url.parse().ok()?;
+        let is_tls = uri.scheme_str()? == "https";
+        let host = uri.authority()?.host().to_owned();
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let path = uri.path_and_query()?.to_string();
+        let (authority, caller) = (format!("{host}:{port}"), self.caller.clone());
+        Some((Self { host, is_tls, caller, authority, path: String::new() }, path))
+    }
+
+    pub(super) async fn connect(&self) -> std::io::Result<Wire> {
         let stream = TcpStream::connect(&self.authority).await?;
         stream.set_nodelay(true)?;
         match &self.caller {
@@ -119,8 +135,8 @@ impl Station {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let clock = Clock::new();
         let charger = Charger::new(profile.clone(), clock.now());
-        let life =
-            Life { profile, endpoint, clock, socket: None, ghosts: VecDeque::new(), reports };
+        let (ghosts, carrying) = (VecDeque::new(), JoinSet::new());
+        let life = Life { profile, endpoint, clock, socket: None, ghosts, carrying, reports };
         Self { orders, task: tokio::spawn(life.run(charger, inbox)) }
     }
 
@@ -174,6 +190,8 @@ struct Life {
     socket: Option<Socket>,
     /// Connections that this side has forgotten and the other has not.
     ghosts: VecDeque<Socket>,
+    /// The file on its way, at most one.
+    carrying: JoinSet<Carried>,
     reports: mpsc::Sender<Report>,
 }
 
@@ -204,6 +222,12 @@ impl Life {
                         None => return,
                     },
                     input = hear(&mut self.socket, types) => input,
+                    Some(carried) = self.carrying.join_next() => {
+                        Input::Carried(carried.unwrap_or_else(|died| Carried {
+                            failure: Some(died.to_string()),
+                            ..Carried::default()
+                        }))
+                    }
                     () = tokio::time::sleep_until(self.clock.instant(charger.wake_at())) => Input::Tick,
                 },
             };
@@ -259,6 +283,11 @@ impl Life {
                 let (code, description) = (code.to_owned(), description.to_owned());
                 let problem = Problem { code, description, details: empty_object() };
                 self.send(&Frame::Error { id: message_id(id), problem }).await
+            }
+            Output::Carry(errand) => {
+                self.carrying = JoinSet::new();
+                self.carrying.spawn(http::carry(self.endpoint.clone(), errand));
+                None
             }
             Output::Report(event) => {
                 self.tell(event).await;

@@ -121,6 +121,8 @@ pub(super) struct Writing<'a> {
     pub(super) vendor: &'a str,
     pub(super) model: &'a str,
     pub(super) serial: &'a str,
+    /// The version that it runs.
+    pub(super) firmware: &'a str,
     /// The name of the charge that the message tells of; `None` while the server has not given it one.
     pub(super) transaction: Option<&'a str>,
     /// It was written while there was no connection.

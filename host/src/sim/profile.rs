@@ -87,6 +87,8 @@ pub struct Faults {
     /// Calls that it has open at once. OCPP-J allows one.
     pub open_calls: usize,
     pub clock: Clock,
+    /// Of the files that it fetches or sends: the connection breaks half-way. A fetch is gone on with, a log is given up.
+    pub breaks: Odds,
     /// What it says that it should not, and how it knocks.
     pub habits: Vec<Habit>,
 }
@@ -98,6 +100,7 @@ impl Default for Faults {
             replays: Odds::NEVER,
             open_calls: 1,
             clock: Clock::Right,
+            breaks: Odds::NEVER,
             habits: Vec::new(),
         }
     }

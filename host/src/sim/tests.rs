@@ -1,6 +1,7 @@
 //! A station's life without a socket: the tests are the server and the clock.
 
 mod faults;
+mod files;
 mod newest_version;
 mod second_version;
 mod shelf;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use super::{Charger, Event, Faults, Input, Misdeed, Output, Pace, Profile, Protocol};
+use super::{Charger, Errand, Event, Faults, Input, Misdeed, Output, Pace, Profile, Protocol};
 use crate::domain::{IdToken, Millis, StationId, Validation};
 use crate::ocpp::Dialect;
 
@@ -34,6 +35,8 @@ struct World {
     /// What the station answered to calls.
     answers: Vec<Value>,
     events: Vec<Event>,
+    /// Files to be carried.
+    errands: Vec<Errand>,
     done: bool,
 }
 
@@ -73,6 +76,7 @@ impl World {
             most_open: 0,
             answers: Vec::new(),
             events: Vec::new(),
+            errands: Vec::new(),
             done: false,
         }
     }
@@ -115,6 +119,7 @@ impl World {
             }
             Output::Answer { payload, .. } => self.answers.push(payload),
             Output::Refuse { .. } => {}
+            Output::Carry(errand) => self.errands.push(errand),
             Output::Report(event) => self.events.push(event),
             Output::Done => self.done = true,
         }

@@ -60,7 +60,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
     match body {
         Body::Boot => json!({
             "chargePointVendor": writing.vendor, "chargePointModel": writing.model,
-            "chargePointSerialNumber": writing.serial, "firmwareVersion": "1.0.0",
+            "chargePointSerialNumber": writing.serial, "firmwareVersion": writing.firmware,
         }),
         Body::Heartbeat => json!({}),
         Body::Status { connector, condition, at } => json!({

@@ -75,7 +75,7 @@ fn payload(body: &Body, writing: &Writing<'_>) -> Value {
             "reason": "PowerUp",
             "chargingStation": {
                 "vendorName": writing.vendor, "model": writing.model, "serialNumber": writing.serial,
-                "firmwareVersion": "1.0.0",
+                "firmwareVersion": writing.firmware,
             },
         }),
         Body::Heartbeat => json!({}),

@@ -6,7 +6,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::{PATIENCE, file, start, transfer, until, with_files};
+use super::{PATIENCE, file, sha256, start, transfer, until, with_files};
 use crate::support::{Cli, PASSWORD, Reply, Server, Socket, connect, handshake};
 
 const STATION: &str = "FILES";
@@ -263,11 +263,6 @@ async fn a_kill_in_the_middle_loses_no_transfer_and_both_go_on_afterwards() {
     assert_eq!(of(1), ["asked", "told", "done"]);
     assert_eq!(of(2), ["asked", "received", "done"]);
     assert!(server.stop().await.success());
-}
-
-fn sha256(content: &[u8]) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,6 +84,9 @@ struct FaultArgs {
     /// their records have to say `--validation lenient` and `--protocol`
     #[arg(long, value_name = "SHARE", default_value = "0")]
     habits: Odds,
+    /// Files that break off half-way; what is fetched is gone on with, what is sent is given up
+    #[arg(long, value_name = "SHARE", default_value = "0")]
+    breaks: Odds,
 }
 
 fn card(text: &str) -> Result<IdToken, String> {
@@ -190,6 +193,7 @@ impl FaultArgs {
                 (false, true) => Clock::MISSPELT[n as usize % Clock::MISSPELT.len()],
                 (false, false) => Clock::Right,
             },
+            breaks: self.breaks,
             habits: if has_habits { odd_habits(n) } else { Vec::new() },
         }
     }

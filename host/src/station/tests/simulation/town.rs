@@ -295,6 +295,7 @@ impl Town {
                 sim::Output::Refuse { id, code, description } => {
                     self.say_to_server(n, json!([4, id, code, description, {}]).to_string());
                 }
+                sim::Output::Carry(_) => {}
                 sim::Output::Report(event) => self.hear(n, event),
                 sim::Output::Done => self.posts[n].done = true,
             }
