@@ -77,6 +77,8 @@ enum Done {
     /// `None` from a note that nobody waits for.
     Machine(Option<Input>),
     Passed(Way, Passed),
+    /// What waits behind a frame that has passed may take its turn.
+    Turn(Way),
 }
 
 /// The time of this process: the one place where stations' actors read a clock.
@@ -353,6 +355,7 @@ impl Actor {
             Done::Machine(Some(input)) => self.machine.handle(now(), input),
             Done::Machine(None) => {}
             Done::Passed(way, passed) => self.passed(way, passed),
+            Done::Turn(way) => self.turn(way),
         }
     }
 

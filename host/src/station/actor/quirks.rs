@@ -15,7 +15,7 @@ use tracing::warn;
 use super::{Actor, Done, Letter, now};
 use crate::domain::{AskedStation, ChangedFrame, StationId, StationRecord, Way};
 use crate::ocpp::{Dialect, Frame};
-use crate::policy::{Chain, Fit, Passed};
+use crate::policy::{Chain, Fit, Passed, Passing};
 use crate::station::machine::{Input, Now};
 use crate::station::socket::{Parting, Socket};
 use crate::store::{Commit, Store, StoreError};
@@ -53,6 +53,8 @@ struct Passage {
     first: Option<(Parcel, AbortHandle)>,
     held: VecDeque<Held>,
     bytes: usize,
+    /// What waits first has been told to take its turn.
+    is_called: bool,
     /// Frames had to go on unchanged, which was told.
     is_crowded: bool,
 }
@@ -144,22 +146,15 @@ impl Passage {
             return None;
         }
         let next = self.held.pop_front();
-        match &next {
-            Some(Held::Frame(parcel)) => self.bytes -= parcel.text.len(),
-            Some(_) => {}
-            None => self.is_crowded = false,
+        if let Some(Held::Frame(parcel)) = &next {
+            self.bytes -= parcel.text.len();
         }
+        self.is_crowded &= !self.held.is_empty();
         next
     }
 
-    /// The first frame, if too much waits behind it; its call is over.
-    fn give_up(&mut self) -> Option<Parcel> {
-        if self.held.len() < MAX_HELD && self.bytes <= MAX_HELD_BYTES {
-            return None;
-        }
-        let (parcel, call) = self.first.take()?;
-        call.abort();
-        Some(parcel)
+    fn is_full(&self) -> bool {
+        self.held.len() >= MAX_HELD || self.bytes > MAX_HELD_BYTES
     }
 }
 
@@ -208,14 +203,22 @@ impl Actor {
     fn hold(&mut self, way: Way, held: Held) {
         let Some(passage) = self.quirks.passage(way) else { return };
         passage.push(held);
-        if let Some(parcel) = passage.give_up() {
-            if !std::mem::replace(&mut passage.is_crowded, true) {
-                let (station, way) = (&self.station, way.as_str());
-                warn!(%station, way, "its quirks are slower than it talks: frames go on unchanged");
-            }
-            self.deliver(way, parcel, Passed::default());
+        let is_alone = passage.first.is_none() && passage.held.len() == 1;
+        if is_alone || !passage.is_full() {
+            return if is_alone { self.advance(way) } else { self.call_next(way) };
         }
-        self.advance(way);
+        match passage.first.take() {
+            None => self.advance(way),
+            Some((parcel, call)) => {
+                call.abort();
+                if !std::mem::replace(&mut passage.is_crowded, true) {
+                    let (station, way) = (&self.station, way.as_str());
+                    warn!(%station, way, "its quirks are slower than it talks: frames go on unchanged");
+                }
+                self.deliver(way, parcel, Passed::default());
+                self.call_next(way);
+            }
+        }
     }
 
     /// A call has come to its end.
@@ -224,27 +227,38 @@ impl Actor {
         if let Some((parcel, _)) = first {
             self.deliver(way, parcel, passed);
         }
+        self.call_next(way);
+    }
+
+    /// What waits first has its turn.
+    pub(super) fn turn(&mut self, way: Way) {
+        if let Some(passage) = self.quirks.passage(way) {
+            passage.is_called = false;
+        }
         self.advance(way);
     }
 
-    /// Takes up what waits until a call has to be waited for.
+    /// Takes up what waits first, unless a call has to be waited for.
     fn advance(&mut self, way: Way) {
-        while let Some(held) = self.quirks.passage(way).and_then(Passage::next) {
-            match held {
-                Held::Frame(parcel) => match self.chain() {
-                    None => self.deliver(way, parcel, Passed::default()),
-                    Some(chain) => self.begin_passing(way, parcel, chain),
-                },
-                Held::Lost(why) => {
-                    // What follows from the frames before still belongs to their connection.
-                    self.carry_out();
-                    self.machine.handle(now(), Input::Unlinked { why });
-                }
-                Held::Link(letter) => {
-                    self.carry_out();
-                    self.letter(*letter);
-                }
-            }
+        match self.quirks.passage(way).and_then(Passage::next) {
+            None => return,
+            Some(Held::Frame(parcel)) => match self.chain() {
+                None => self.deliver(way, parcel, Passed::default()),
+                Some(chain) => self.begin_passing(way, parcel, chain),
+            },
+            Some(Held::Lost(why)) => self.machine.handle(now(), Input::Unlinked { why }),
+            Some(Held::Link(letter)) => self.letter(*letter),
+        }
+        self.call_next(way);
+    }
+
+    /// Lets what waits next have its turn after what follows from the one before has been carried out: an answer leaves
+    /// by the connection that it belongs to.
+    fn call_next(&mut self, way: Way) {
+        let Some(passage) = self.quirks.passage(way) else { return };
+        if passage.first.is_none() && !passage.held.is_empty() && !passage.is_called {
+            passage.is_called = true;
+            self.work.push(Box::pin(std::future::ready(Done::Turn(way))));
         }
     }
 
@@ -255,7 +269,8 @@ impl Actor {
         let deadline: Instant = parcel.now.steady + HOLDS_UP;
         let (passing, call) = abortable(async move {
             let is_frame = |mended: &str| takes_the_place_of(dialect, &text, mended);
-            chain.pass(way, &station, answers, &text, &is_frame, deadline.into()).await
+            let (station, text, is_frame) = (&*station, &*text, &is_frame);
+            chain.pass(Passing { way, station, text, answers, is_frame }, deadline.into()).await
         });
         // Of a call that was given up its frame has gone on already.
         let over = move |passed: Result<_, Aborted>| match passed {
@@ -265,7 +280,7 @@ impl Actor {
         let mut passing = Box::pin(passing.map(over));
         match (&mut passing).now_or_never() {
             Some(Done::Passed(_, passed)) => self.deliver(way, parcel, passed),
-            Some(Done::Machine(_)) => {}
+            Some(Done::Machine(_) | Done::Turn(_)) => {}
             None => {
                 if let Some(passage) = self.quirks.passage(way) {
                     passage.first = Some((parcel, call));
