@@ -116,12 +116,14 @@ const SECRETS: [&str; 4] = ["password", "authorizationkey", "secret", "\"apn\""]
 /// Long payloads are not kept, and none that may carry somebody's password: records are read by more people than those
 /// who set passwords.
 fn is_worth_keeping(payload: &str) -> bool {
-    if payload.len() > MAX_COMMAND_PAYLOAD {
-        return false;
-    }
-    let text = payload.to_ascii_lowercase();
+    payload.len() <= MAX_COMMAND_PAYLOAD && !may_hold_a_password(payload)
+}
+
+/// Of JSON that goes to a station, or comes from it.
+pub(super) fn may_hold_a_password(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
     let has_login = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    !has_login && !SECRETS.iter().any(|word| text.contains(word))
+    has_login || SECRETS.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]

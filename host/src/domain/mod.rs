@@ -8,6 +8,7 @@ mod certificate;
 mod command;
 mod decision;
 mod fact;
+mod frame;
 mod hex;
 mod ids;
 mod journal;
@@ -21,7 +22,7 @@ mod token;
 mod units;
 
 pub use address::{Addresses, BadPath, StationPath};
-pub use asked::{AskedStation, ChangedFrame, MAX_KEPT_FRAMES, OpenAsk, Reply, Responded, Way};
+pub use asked::{AskedStation, OpenAsk, Reply, Responded};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
@@ -29,6 +30,7 @@ pub use fact::{
     CertificateChange, CommandOutcome, Durability, Fact, FactBody, FactKind, LoggedFact,
     MeterReading, PluginChange, Sample, Stamp,
 };
+pub use frame::{ChangedFrame, MAX_KEPT_FRAMES, Way};
 pub use hex::hex;
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,

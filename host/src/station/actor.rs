@@ -3,6 +3,7 @@
 //! One loop, one source of inputs each for letters, the socket, what is under way and the deadline. Policies and
 //! commits are polled beside the socket, never awaited in line: frames are read while a plugin thinks.
 
+mod passage;
 mod quirks;
 
 use std::collections::BTreeMap;

@@ -4,14 +4,14 @@
 //! What waits in a direction waits behind one frame whose call is polled with the actor's other work, so that frames are
 //! read meanwhile. The end of a connection and the next one take their turn among the frames that came before them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, Aborted, abortable};
+use futures_util::future::{Aborted, abortable};
 use tracing::warn;
 
+use super::passage::{Held, Parcel, Passage};
 use super::{Actor, Done, Letter, now};
 use crate::domain::{AskedStation, ChangedFrame, StationId, StationRecord, Way};
 use crate::ocpp::{Dialect, Frame};
@@ -23,11 +23,6 @@ use crate::store::{Commit, Store, StoreError};
 /// How long the quirks may hold one frame up, all of them together. What is left of the time for an answer is the
 /// policies'.
 const HOLDS_UP: Duration = Duration::from_millis(500);
-
-/// Frames of one direction that may wait, and their bytes together. What comes beyond lets the first of them go on as it
-/// is.
-const MAX_HELD: usize = 64;
-const MAX_HELD_BYTES: usize = 4 << 20;
 
 /// See the module. Most stations have no quirks, and keep no more than this.
 #[derive(Default)]
@@ -44,36 +39,6 @@ struct Passages {
     outbound: Passage,
     /// The number of the newest changed frame on record, once it has been looked up.
     newest: Option<u32>,
-}
-
-/// One direction.
-#[derive(Default)]
-struct Passage {
-    /// The frame whose call is under way, and the end of the call.
-    first: Option<(Parcel, AbortHandle)>,
-    held: VecDeque<Held>,
-    bytes: usize,
-    /// What waits first has been told to take its turn.
-    is_called: bool,
-    /// Frames had to go on unchanged, which was told.
-    is_crowded: bool,
-}
-
-/// What takes its turn.
-enum Held {
-    Frame(Parcel),
-    /// The connection is over.
-    Lost(String),
-    /// The next connection. Nothing is read from it yet, so that nothing comes behind it.
-    Link(Box<Letter>),
-}
-
-/// A frame that waits.
-struct Parcel {
-    text: String,
-    /// When it was read, or made.
-    now: Now,
-    answers: Option<&'static str>,
 }
 
 impl Quirks {
@@ -116,45 +81,6 @@ impl Quirks {
             Letter::Link { socket, .. } => Some(*socket),
             Letter::Command(..) | Letter::HangUp(_) => None,
         }
-    }
-}
-
-impl Held {
-    fn into_letter(self) -> Option<Box<Letter>> {
-        match self {
-            Self::Link(letter) => Some(letter),
-            Self::Frame(_) | Self::Lost(_) => None,
-        }
-    }
-}
-
-impl Passage {
-    fn is_clear(&self) -> bool {
-        self.first.is_none() && self.held.is_empty()
-    }
-
-    fn push(&mut self, held: Held) {
-        if let Held::Frame(parcel) = &held {
-            self.bytes += parcel.text.len();
-        }
-        self.held.push_back(held);
-    }
-
-    /// What has its turn now.
-    fn next(&mut self) -> Option<Held> {
-        if self.first.is_some() {
-            return None;
-        }
-        let next = self.held.pop_front();
-        if let Some(Held::Frame(parcel)) = &next {
-            self.bytes -= parcel.text.len();
-        }
-        self.is_crowded &= !self.held.is_empty();
-        next
-    }
-
-    fn is_full(&self) -> bool {
-        self.held.len() >= MAX_HELD || self.bytes > MAX_HELD_BYTES
     }
 }
 
@@ -294,11 +220,11 @@ impl Actor {
         let Parcel { text, now, answers: _ } = parcel;
         let Passed { changed, by } = passed;
         let changed = changed.filter(|changed| *changed != text);
-        let changed = changed.map(|changed| {
-            let frame = ChangedFrame { at: now.wall, way, by, original: text.clone(), changed };
-            self.keep_changed(&frame);
-            frame.changed
-        });
+        if let Some(changed) = &changed {
+            let (original, changed) = (text.clone(), changed.clone());
+            let frame = ChangedFrame { at: now.wall, way, by, original, changed };
+            self.keep_changed(&frame.without_passwords());
+        }
         match (way, changed) {
             (Way::Inbound, None) => self.machine.handle(now, Input::Text(text)),
             (Way::Inbound, Some(changed)) => {
