@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use plugpoint_sdk::testing::{Loaded, NEW_YEAR, Stage, ask, event_from, timer};
 use plugpoint_sdk::{
-    Ask, Authorizer, Inbox, Lifecycle, Message, NoSettings, Outcome, Purpose, Token, Verdict,
-    clock, commands, events, log, state, stations,
+    Ask, Authorizer, Inbox, Lifecycle, Message, NoSettings, Outcome, Purpose, Quirks, Reply,
+    Responder, Station, Token, Verdict, clock, commands, events, log, responder, state, stations,
 };
 
 /// Three charges a card, and never at a station that it does not know.
@@ -155,4 +155,56 @@ fn a_message_that_fails_sends_nothing() {
         ("Reset", r#"{"type":"Soft"}"#)
     );
     assert_eq!(restless.events(), [("reset".to_owned(), r#""command-1""#.to_owned())]);
+}
+
+/// Counts every call of either hook, and says how many it knows of.
+struct Tallies;
+
+impl Tallies {
+    fn count() -> Result<u32, String> {
+        let before: u32 = state::load("calls")?.unwrap_or(0);
+        state::save("calls", &(before + 1))?;
+        Ok(before)
+    }
+}
+
+impl Lifecycle for Tallies {
+    type Settings = NoSettings;
+
+    fn configure(_: NoSettings) -> Result<Self, String> {
+        Ok(Self)
+    }
+}
+
+impl Quirks for Tallies {
+    fn inbound(&self, sender: &Station, _: &str) -> Result<Option<String>, String> {
+        let (calls, firmware) = (Self::count()?, sender.firmware().unwrap_or("none"));
+        Ok(Some(format!("{calls} {firmware}")))
+    }
+}
+
+impl Responder for Tallies {
+    fn answer(&self, _: &Ask, action: &str, payload: &str) -> Result<Option<Reply>, String> {
+        let calls = Self::count()?;
+        let wanted: BTreeMap<String, u32> = responder::read(action, payload)?;
+        Ok(wanted.contains_key("count").then(|| Reply::refuse("GenericError", calls.to_string())))
+    }
+}
+
+#[test]
+fn what_a_frames_call_writes_is_discarded_and_what_an_answer_writes_stays() {
+    let mut tallies = Stage::new().load::<Tallies>("{}").unwrap();
+    let mut station = ask().station;
+    station.more.push(("firmware".to_owned(), "1.2".to_owned()));
+    let told = |calls: &str| Some(Reply::refuse("GenericError", calls));
+    for calls in ["0", "1"] {
+        let mended = tallies.inbound(&station, "x").unwrap();
+        assert_eq!(mended, Some(format!("{calls} 1.2")));
+        let answer = tallies.answer(&ask(), "DataTransfer", r#"{"count":1}"#);
+        assert_eq!(answer, Ok(told(calls)));
+    }
+    assert_eq!(tallies.outbound(&station, "x", None), Ok(None), "left as it is by default");
+    assert!(tallies.answer(&ask(), "DataTransfer", "[]").is_err());
+    assert_eq!(tallies.answer(&ask(), "DataTransfer", "{}"), Ok(None));
+    assert_eq!(tallies.state("calls"), Some(&b"3"[..]), "a call that failed leaves nothing");
 }

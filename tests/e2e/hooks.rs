@@ -1,8 +1,10 @@
 //! Frames that are mended on their way, and calls that plugins answer: good plugins, bad ones, and none.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Api, Cli, Reply, Server, Socket, guest, handshake};
 
@@ -10,6 +12,9 @@ const CARD: &str = "HOOK-CARD";
 
 /// Calls that a station sends at once, before it hears an answer.
 const BURST: usize = 12;
+
+/// Longer than anything takes to reach the records.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the bad plugin does to frames, and the kinds of failure as which that may be counted.
 const ACTS: [(&str, &[&str]); 6] = [
@@ -131,20 +136,26 @@ async fn check_record(house: &House, original: &str) {
     assert!(shown.contains("#2 ") && shown.contains("inbound by frame-mender 0.1.0"), "{shown}");
 }
 
-/// A profile is sent as this model takes it, and the record has both.
-async fn check_profile(house: &House, station: &mut Socket) {
-    let schedule = json!({ "chargingRateUnit": "W", "chargingSchedulePeriod": [{ "startPeriod": 0, "limit": 6900.0 }] });
+/// Sends a profile of 6.9 kW for connector 7 on stack level 7; gives back what the station hears.
+async fn send_profile(house: &House, id: &str, station: &mut Socket) -> Value {
+    let periods = json!([{ "startPeriod": 0, "limit": 6900.0 }]);
+    let schedule = json!({ "chargingRateUnit": "W", "chargingSchedulePeriod": periods });
     let profile = json!({
         "chargingProfileId": 1, "stackLevel": 7, "chargingProfilePurpose": "TxDefaultProfile",
         "chargingProfileKind": "Relative", "chargingSchedule": schedule
     });
-    let order = json!({ "connectorId": 1, "csChargingProfiles": profile });
+    let order = json!({ "connectorId": 7, "csChargingProfiles": profile });
     let (answered, heard) = tokio::join!(
-        house.api.command("MEND", "SetChargingProfile", order),
+        house.api.command(id, "SetChargingProfile", order),
         station.is_called("SetChargingProfile", json!({ "status": "Accepted" })),
     );
     assert_eq!(answered.1["response"]["status"], "Accepted", "{answered:?}");
-    let heard = &heard["csChargingProfiles"];
+    heard
+}
+
+/// A profile is sent as this model takes it, and the record has both.
+async fn check_profile(house: &House, station: &mut Socket) {
+    let heard = &send_profile(house, "MEND", station).await["csChargingProfiles"];
     assert_eq!(heard["stackLevel"], 0, "{heard}");
     assert_eq!(heard["chargingSchedule"]["chargingRateUnit"], "A", "{heard}");
     assert_eq!(heard["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"], 10.0, "{heard}");
@@ -267,4 +278,69 @@ async fn what_a_responder_counts_is_counted_once_for_every_call() {
     assert_eq!(counted.len(), STATIONS, "{counted:?}");
     assert!(counted.values().all(|count| *count == CALLS.to_string()), "{counted:?}");
     assert!(house.server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_station_says_before_it_goes_is_read_though_its_quirks_take_their_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(&dir.path().join("data")).await;
+    house.load("bad-frames", json!({ "act": "loop" })).await;
+    let mut station = house.station("GOES", &["marked"]).await;
+    for n in 0..BURST {
+        let call = json!([2, n.to_string(), "Authorize", { "idTag": CARD }]);
+        station.say(call.to_string()).await;
+    }
+    // It goes in order: whoever resets a connection takes back what was not read yet.
+    station.say(Message::Close(None)).await;
+    while !matches!(station.hear().await, Reply::Closed(_)) {}
+    let mut again = house.station("GOES", &["marked"]).await;
+    let Reply::Result { id, .. } = again.call("back", "Heartbeat", json!({})).await else {
+        panic!("no answer to the heartbeat")
+    };
+    assert_eq!(id, "back", "the answers to the other connection went nowhere");
+    let asked = async { while house.facts("authorize-asked").await.len() < BURST {} };
+    tokio::time::timeout(PATIENCE, asked).await.expect("every card is on record");
+    assert!(house.server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_station_that_talks_faster_than_its_quirks_is_heard_in_order_to_the_last_word() {
+    const WORDS: usize = 200;
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(&dir.path().join("data")).await;
+    house.load("bad-frames", json!({ "act": "loop" })).await;
+    let mut station = house.station("TALKS", &["marked"]).await;
+    for n in 0..WORDS {
+        station.say(json!([2, n.to_string(), "Heartbeat", {}]).to_string()).await;
+    }
+    for n in 0..WORDS {
+        let Reply::Result { id, .. } = station.hear().await else { panic!("no answer to {n}") };
+        assert_eq!(id, n.to_string());
+    }
+    assert!(house.server.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quirks_are_passed_in_the_operators_order_and_tags_count_from_the_next_frame_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::open(&dir.path().join("data")).await;
+    for (name, connector) in [("first", 1), ("second", 2)] {
+        let rules = json!({ "rules": [{ "profiles": { "connector": connector } }] });
+        house.api.load(name, &guest("frame-mender"), &rules.to_string()).await;
+    }
+    let mut station = house.station("ORDER", &[]).await;
+    assert_eq!(connector(&house, &mut station).await, 7, "it has no quirks yet");
+    house.api.put("/v1/stations/ORDER", json!({ "tags": ["mend"] })).await;
+    assert_eq!(connector(&house, &mut station).await, 2, "by name, and the last word counts");
+    house.cli.done(&["plugin", "order", "quirks", "second", "first"]).await;
+    assert_eq!(connector(&house, &mut station).await, 1);
+    let frames = house.api.get("/v1/stations/ORDER/frames?limit=1").await;
+    let by = frames["frames"][0]["by"].as_array().unwrap().iter().map(|by| &by["plugin"]);
+    assert_eq!(by.collect::<Vec<_>>(), ["second", "first"]);
+    assert!(house.server.stop().await.success());
+}
+
+/// For which connector the station gets a profile that was meant for connector 7.
+async fn connector(house: &House, station: &mut Socket) -> Value {
+    send_profile(house, "ORDER", station).await["connectorId"].take()
 }

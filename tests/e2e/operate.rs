@@ -53,7 +53,7 @@ fn make(parent: &Path, name: &str, hook: &str) -> String {
 async fn new_plugins_build_pass_their_tests_and_run_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(Start::new(&dir.path().join("data"))).await;
-    for hook in ["authorizer", "tariff", "observer"] {
+    for hook in ["authorizer", "tariff", "observer", "quirks", "responder"] {
         let parent = dir.path().to_owned();
         let name = format!("my-{hook}");
         let made = tokio::task::spawn_blocking(move || make(&parent, &name, hook)).await.unwrap();

@@ -1,7 +1,7 @@
 //! Whom a question to plugins is about, and what plugins say to a call that the core leaves open. Knows no plugin's
 //! inside and no protocol's spelling.
 
-use super::{Millis, PluginName, Stamp, StationId, StationRecord};
+use super::{PluginName, Stamp, StationId, StationRecord};
 
 /// The station at which something happens, as plugins are told of it and as their filters see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,37 +77,4 @@ impl<R> Default for Responded<R> {
     fn default() -> Self {
         Self { reply: None, failures: Vec::new(), is_asked: false }
     }
-}
-
-/// The way that a frame goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Way {
-    /// From the station.
-    Inbound,
-    /// To the station.
-    Outbound,
-}
-
-impl Way {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-        }
-    }
-}
-
-/// Frames that plugins have changed of which one station keeps the record. The next one makes the oldest go.
-pub const MAX_KEPT_FRAMES: u32 = 100;
-
-/// A frame that plugins have changed on its way, as it was and as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedFrame {
-    pub at: Millis,
-    pub way: Way,
-    /// The plugins that changed it, with their versions, in order.
-    pub by: Vec<(PluginName, String)>,
-    pub original: String,
-    pub changed: String,
 }

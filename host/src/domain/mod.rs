@@ -10,6 +10,7 @@ mod count;
 mod decision;
 mod fact;
 mod firmware;
+mod frame;
 mod hex;
 mod holding;
 mod ids;
@@ -25,7 +26,7 @@ mod transfer;
 mod units;
 
 pub use address::{Addresses, BadPath, StationPath, segment, segments};
-pub use asked::{AskedStation, ChangedFrame, MAX_KEPT_FRAMES, OpenAsk, Reply, Responded, Way};
+pub use asked::{AskedStation, OpenAsk, Reply, Responded};
 pub use certificate::{CertificateRequest, StationCertificate};
 pub use command::{CommandNo, Ended, MAX_KEPT_COMMANDS, MAX_QUEUED, OperatorCommand};
 pub use decision::{AuthorizeAsk, Decision, Limits, Opinion, Permit, Purpose, Refusal, Verdict};
@@ -34,6 +35,7 @@ pub use fact::{
     MeterReading, PluginChange, Sample, Stamp,
 };
 pub use firmware::{Firmware, FirmwareName, FirmwareSignature};
+pub use frame::{ChangedFrame, MAX_KEPT_FRAMES, Way};
 pub use hex::hex;
 pub use holding::{
     Accepted, Content, Covered, Difference, Gone, Holding, HoldingKind, HoldingState, MAX_CONTENT,

@@ -13,12 +13,14 @@ use super::plugin::Plugin;
 use crate::domain::{AskedStation, Way};
 
 /// One frame on its way past the quirks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Passing<'a> {
     pub way: Way,
     pub station: &'a AskedStation,
+    pub text: &'a str,
     /// The action of the call that it answers, if that is known.
     pub answers: Option<&'static str>,
+    pub is_frame: IsFrame<'a>,
 }
 
 /// Whether a plugin's text can take the place of a frame; why not, in words.
@@ -29,21 +31,17 @@ impl Plugin {
     pub async fn mend(
         &self,
         passing: Passing<'_>,
-        text: &str,
-        is_frame: IsFrame<'_>,
         deadline: Instant,
     ) -> Result<Option<String>, CallError> {
-        self.booked(pin!(self.ask_quirks(passing, text, is_frame, deadline))).await.result
+        self.booked(pin!(self.ask_quirks(passing, deadline))).await.result
     }
 
     async fn ask_quirks(
         &self,
         passing: Passing<'_>,
-        text: &str,
-        is_frame: IsFrame<'_>,
         deadline: Instant,
     ) -> Result<Option<String>, CallError> {
-        let Passing { way, station, answers } = passing;
+        let Passing { way, station, text, answers, is_frame } = passing;
         let mut lease = self.pool.lend(&self.blueprint, deadline).await?;
         let Instance { store, quirks: Some(guest), .. } = &mut *lease.instance else {
             return Ok(None);

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Policies;
-use crate::domain::{AskedStation, PluginName, Way};
-use crate::plugins::{IsFrame, Passing, Plugin};
+use crate::domain::{AskedStation, PluginName};
+use crate::plugins::Plugin;
+
+pub use crate::plugins::Passing;
 
 /// The quirks that a station matches, as of one table of plugins. Small, and holds on to no plugin: most stations keep
 /// one for ever and match none.
@@ -40,13 +42,6 @@ pub struct Passed {
     pub changed: Option<String>,
     /// Who did, with their versions, in order.
     pub by: Vec<(PluginName, String)>,
-}
-
-impl Fit {
-    /// Concluded from the station and the plugins as of now.
-    pub fn is_known(self) -> bool {
-        self.generation != 0
-    }
 }
 
 impl Policies {
@@ -86,20 +81,11 @@ impl Policies {
 impl Chain {
     /// Has a frame mended by all of them, before the one `deadline`. Who fails leaves it as it was, which the plugin's
     /// status and journal tell.
-    pub async fn pass(
-        &self,
-        way: Way,
-        station: &AskedStation,
-        answers: Option<&'static str>,
-        text: &str,
-        is_frame: IsFrame<'_>,
-        deadline: Instant,
-    ) -> Passed {
-        let passing = Passing { way, station, answers };
+    pub async fn pass(&self, passing: Passing<'_>, deadline: Instant) -> Passed {
         let mut passed = Passed::default();
         for plugin in &self.0 {
-            let text = passed.changed.as_deref().unwrap_or(text);
-            if let Ok(Some(mended)) = plugin.mend(passing, text, is_frame, deadline).await {
+            let text = passed.changed.as_deref().unwrap_or(passing.text);
+            if let Ok(Some(mended)) = plugin.mend(Passing { text, ..passing }, deadline).await {
                 passed.changed = Some(mended);
                 passed.by.push((plugin.name().clone(), plugin.version().version.clone()));
             }

@@ -3,6 +3,7 @@
 //! One loop, one source of inputs each for letters, the socket, what is under way and the deadline. Policies and
 //! commits are polled beside the socket, never awaited in line: frames are read while a plugin thinks.
 
+mod passage;
 mod quirks;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,8 @@ enum Done {
     /// `None` from a note that nobody waits for.
     Machine(Option<Input>),
     Passed(Way, Passed),
+    /// What waits behind a frame that has passed may take its turn.
+    Turn(Way),
 }
 
 /// The time of this process: the one place where stations' actors read a clock.
@@ -353,6 +356,7 @@ impl Actor {
             Done::Machine(Some(input)) => self.machine.handle(now(), input),
             Done::Machine(None) => {}
             Done::Passed(way, passed) => self.passed(way, passed),
+            Done::Turn(way) => self.turn(way),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod costs;
 mod fitting;
+mod telling;
 mod unanswered;
 
 use std::collections::VecDeque;
@@ -22,8 +23,8 @@ use super::registry::{Command, CommandFailure};
 use super::scribe::Scribe;
 use super::warnings::Warnings;
 use crate::domain::{
-    Acceptance, AuthorizeAsk, Decision, Effects, Fact, FactBody, Millis, Responded, Stamp,
-    StationId, TariffAsk, TariffSaid,
+    Acceptance, AuthorizeAsk, Decision, Effects, FactBody, Millis, Responded, StationId, TariffAsk,
+    TariffSaid,
 };
 use crate::holdings::{self, Heard};
 use crate::ocpp::{Answer, BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
@@ -461,34 +462,6 @@ impl Machine {
         let Some(link) = &self.link else { return };
         let problem = link.dialect.problem(fault);
         self.send(&Frame::Error { id, problem });
-    }
-
-    /// What is refused is not lost: whoever mends the station can read it. As much of it as goes into the log.
-    fn keep_refused(&mut self, now: Now, action: Option<String>, why: String, raw: String) {
-        if self.refusals.get_or_insert_default().admit(now.steady).is_some() {
-            self.note_with(now, FactBody::MessageRefused { action, why }, Some(raw));
-        }
-    }
-
-    fn note(&mut self, now: Now, body: FactBody) {
-        self.note_with(now, body, None);
-    }
-
-    fn note_with(&mut self, now: Now, body: FactBody, raw: Option<String>) {
-        let mut commit = Commit::new();
-        let station = Some(self.station.clone());
-        commit.fact(Fact { station, stamp: Stamp::here(now.wall), body }, raw);
-        self.outputs.push_back(Output::Note(commit));
-    }
-
-    fn warn(&mut self, now: Now, what: String) {
-        if let Some(withheld) = self.warnings.admit(now.steady) {
-            if withheld > 0 {
-                let what = format!("{withheld} more warnings were withheld");
-                self.outputs.push_back(Output::Warn(what));
-            }
-            self.outputs.push_back(Output::Warn(what));
-        }
     }
 
     /// What the station is told when it boots.

@@ -6,6 +6,7 @@ mod failing_store;
 mod field;
 mod holdings;
 mod newest_version;
+mod open;
 mod second_family;
 mod simulation;
 mod tariff;
@@ -17,14 +18,14 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::commands::CommandId;
+use super::exchange::Open;
 use super::handling::Handling;
 use super::lookup::look;
 use super::machine::{Input, Link, Machine, Manners, Now, Output};
 use super::registry::{Command, CommandFailure};
 use crate::domain::{
     AuthorizeAsk, Decision, Effects, FactBody, Millis, MilliwattHours, Offer, PluginName, Refusal,
-    Responded, Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid,
-    Verdict,
+    Seq, Session, SessionId, StateRead, StateWrite, StationId, TariffAsk, TariffSaid, Verdict,
 };
 use crate::ocpp::{Dialect, v2, v16};
 use crate::store::{MemoryEngine, Order, StationSession, Store};
@@ -45,10 +46,12 @@ struct Bench {
     policy: Box<Policy>,
     asked: usize,
     tariff: Box<Tariff>,
+    responder: Box<Responder>,
 }
 
 type Policy = dyn FnMut(&AuthorizeAsk) -> Option<(Decision, Effects)>;
 type Tariff = dyn FnMut(&TariffAsk) -> TariffSaid;
+type Responder = dyn FnMut(&Open) -> Input;
 
 const EPOCH: u64 = 1_767_261_600_000; // 2026-01-01T10:00:00Z
 
@@ -98,6 +101,7 @@ impl Bench {
             policy: Box::new(permit),
             asked: 0,
             tariff: Box::new(|_| TariffSaid::Offered(Offer::default())),
+            responder: Box::new(|_| Input::Responded(Box::default(), Effects::default())),
         }
     }
 
@@ -161,10 +165,7 @@ impl Bench {
                 self.asked += 1;
                 return (self.policy)(&ask).map(|(d, e)| Input::Decided(d, e));
             }
-            Output::Respond(..) => {
-                let nobody = Box::<Responded<_>>::default();
-                return Some(Input::Responded(nobody, Effects::default()));
-            }
+            Output::Respond(open, _) => return Some((self.responder)(&open)),
             Output::Price(ask, _) => {
                 return Some(Input::Priced((self.tariff)(&ask), Effects::default()));
             }

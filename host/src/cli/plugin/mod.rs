@@ -141,7 +141,7 @@ struct SettingsArgs {
 
 #[derive(Debug, clap::Args)]
 struct OrderArgs {
-    /// authorizer or tariff
+    /// authorizer, tariff, quirks or responder
     hook: OrderedHook,
     /// Who is asked first, in this order; the others follow by their manifests' priority
     names: Vec<PluginName>,

@@ -53,6 +53,10 @@ enum NewHook {
     Tariff,
     /// Is told what has happened
     Observer,
+    /// Mends frames on their way
+    Quirks,
+    /// Answers what the server leaves open
+    Responder,
 }
 
 /// What was made.
@@ -98,6 +102,16 @@ fn templates(hook: NewHook) -> [(&'static str, &'static str); 5] {
             template!("observer/plugin.toml"),
             template!("observer/lib.rs"),
             template!("observer/tests.rs"),
+        ),
+        NewHook::Quirks => (
+            template!("quirks/plugin.toml"),
+            template!("quirks/lib.rs"),
+            template!("quirks/tests.rs"),
+        ),
+        NewHook::Responder => (
+            template!("responder/plugin.toml"),
+            template!("responder/lib.rs"),
+            template!("responder/tests.rs"),
         ),
     };
     [

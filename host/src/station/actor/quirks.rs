@@ -4,18 +4,18 @@
 //! What waits in a direction waits behind one frame whose call is polled with the actor's other work, so that frames are
 //! read meanwhile. The end of a connection and the next one take their turn among the frames that came before them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::{AbortHandle, Aborted, abortable};
+use futures_util::future::{Aborted, abortable};
 use tracing::warn;
 
+use super::passage::{Held, Parcel, Passage};
 use super::{Actor, Done, Letter, now};
 use crate::domain::{AskedStation, ChangedFrame, StationId, StationRecord, Way};
 use crate::ocpp::{Dialect, Frame};
-use crate::policy::{Chain, Fit, Passed};
+use crate::policy::{Chain, Fit, Passed, Passing};
 use crate::station::machine::{Input, Now};
 use crate::station::socket::{Parting, Socket};
 use crate::store::{Commit, Store, StoreError};
@@ -23,11 +23,6 @@ use crate::store::{Commit, Store, StoreError};
 /// How long the quirks may hold one frame up, all of them together. What is left of the time for an answer is the
 /// policies'.
 const HOLDS_UP: Duration = Duration::from_millis(500);
-
-/// Frames of one direction that may wait, and their bytes together. What comes beyond lets the first of them go on as it
-/// is.
-const MAX_HELD: usize = 64;
-const MAX_HELD_BYTES: usize = 4 << 20;
 
 /// See the module. Most stations have no quirks, and keep no more than this.
 #[derive(Default)]
@@ -44,34 +39,6 @@ struct Passages {
     outbound: Passage,
     /// The number of the newest changed frame on record, once it has been looked up.
     newest: Option<u32>,
-}
-
-/// One direction.
-#[derive(Default)]
-struct Passage {
-    /// The frame whose call is under way, and the end of the call.
-    first: Option<(Parcel, AbortHandle)>,
-    held: VecDeque<Held>,
-    bytes: usize,
-    /// Frames had to go on unchanged, which was told.
-    is_crowded: bool,
-}
-
-/// What takes its turn.
-enum Held {
-    Frame(Parcel),
-    /// The connection is over.
-    Lost(String),
-    /// The next connection. Nothing is read from it yet, so that nothing comes behind it.
-    Link(Box<Letter>),
-}
-
-/// A frame that waits.
-struct Parcel {
-    text: String,
-    /// When it was read, or made.
-    now: Now,
-    answers: Option<&'static str>,
 }
 
 impl Quirks {
@@ -114,52 +81,6 @@ impl Quirks {
             Letter::Link { socket, .. } => Some(*socket),
             Letter::Command(..) | Letter::HangUp(_) => None,
         }
-    }
-}
-
-impl Held {
-    fn into_letter(self) -> Option<Box<Letter>> {
-        match self {
-            Self::Link(letter) => Some(letter),
-            Self::Frame(_) | Self::Lost(_) => None,
-        }
-    }
-}
-
-impl Passage {
-    fn is_clear(&self) -> bool {
-        self.first.is_none() && self.held.is_empty()
-    }
-
-    fn push(&mut self, held: Held) {
-        if let Held::Frame(parcel) = &held {
-            self.bytes += parcel.text.len();
-        }
-        self.held.push_back(held);
-    }
-
-    /// What has its turn now.
-    fn next(&mut self) -> Option<Held> {
-        if self.first.is_some() {
-            return None;
-        }
-        let next = self.held.pop_front();
-        match &next {
-            Some(Held::Frame(parcel)) => self.bytes -= parcel.text.len(),
-            Some(_) => {}
-            None => self.is_crowded = false,
-        }
-        next
-    }
-
-    /// The first frame, if too much waits behind it; its call is over.
-    fn give_up(&mut self) -> Option<Parcel> {
-        if self.held.len() < MAX_HELD && self.bytes <= MAX_HELD_BYTES {
-            return None;
-        }
-        let (parcel, call) = self.first.take()?;
-        call.abort();
-        Some(parcel)
     }
 }
 
@@ -208,14 +129,22 @@ impl Actor {
     fn hold(&mut self, way: Way, held: Held) {
         let Some(passage) = self.quirks.passage(way) else { return };
         passage.push(held);
-        if let Some(parcel) = passage.give_up() {
-            if !std::mem::replace(&mut passage.is_crowded, true) {
-                let (station, way) = (&self.station, way.as_str());
-                warn!(%station, way, "its quirks are slower than it talks: frames go on unchanged");
-            }
-            self.deliver(way, parcel, Passed::default());
+        let is_alone = passage.first.is_none() && passage.held.len() == 1;
+        if is_alone || !passage.is_full() {
+            return if is_alone { self.advance(way) } else { self.call_next(way) };
         }
-        self.advance(way);
+        match passage.first.take() {
+            None => self.advance(way),
+            Some((parcel, call)) => {
+                call.abort();
+                if !std::mem::replace(&mut passage.is_crowded, true) {
+                    let (station, way) = (&self.station, way.as_str());
+                    warn!(%station, way, "its quirks are slower than it talks: frames go on unchanged");
+                }
+                self.deliver(way, parcel, Passed::default());
+                self.call_next(way);
+            }
+        }
     }
 
     /// A call has come to its end.
@@ -224,27 +153,38 @@ impl Actor {
         if let Some((parcel, _)) = first {
             self.deliver(way, parcel, passed);
         }
+        self.call_next(way);
+    }
+
+    /// What waits first has its turn.
+    pub(super) fn turn(&mut self, way: Way) {
+        if let Some(passage) = self.quirks.passage(way) {
+            passage.is_called = false;
+        }
         self.advance(way);
     }
 
-    /// Takes up what waits until a call has to be waited for.
+    /// Takes up what waits first, unless a call has to be waited for.
     fn advance(&mut self, way: Way) {
-        while let Some(held) = self.quirks.passage(way).and_then(Passage::next) {
-            match held {
-                Held::Frame(parcel) => match self.chain() {
-                    None => self.deliver(way, parcel, Passed::default()),
-                    Some(chain) => self.begin_passing(way, parcel, chain),
-                },
-                Held::Lost(why) => {
-                    // What follows from the frames before still belongs to their connection.
-                    self.carry_out();
-                    self.machine.handle(now(), Input::Unlinked { why });
-                }
-                Held::Link(letter) => {
-                    self.carry_out();
-                    self.letter(*letter);
-                }
-            }
+        match self.quirks.passage(way).and_then(Passage::next) {
+            None => return,
+            Some(Held::Frame(parcel)) => match self.chain() {
+                None => self.deliver(way, parcel, Passed::default()),
+                Some(chain) => self.begin_passing(way, parcel, chain),
+            },
+            Some(Held::Lost(why)) => self.machine.handle(now(), Input::Unlinked { why }),
+            Some(Held::Link(letter)) => self.letter(*letter),
+        }
+        self.call_next(way);
+    }
+
+    /// Lets what waits next have its turn after what follows from the one before has been carried out: an answer leaves
+    /// by the connection that it belongs to.
+    fn call_next(&mut self, way: Way) {
+        let Some(passage) = self.quirks.passage(way) else { return };
+        if passage.first.is_none() && !passage.held.is_empty() && !passage.is_called {
+            passage.is_called = true;
+            self.work.push(Box::pin(std::future::ready(Done::Turn(way))));
         }
     }
 
@@ -255,7 +195,8 @@ impl Actor {
         let deadline: Instant = parcel.now.steady + HOLDS_UP;
         let (passing, call) = abortable(async move {
             let is_frame = |mended: &str| takes_the_place_of(dialect, &text, mended);
-            chain.pass(way, &station, answers, &text, &is_frame, deadline.into()).await
+            let (station, text, is_frame) = (&*station, &*text, &is_frame);
+            chain.pass(Passing { way, station, text, answers, is_frame }, deadline.into()).await
         });
         // Of a call that was given up its frame has gone on already.
         let over = move |passed: Result<_, Aborted>| match passed {
@@ -265,7 +206,7 @@ impl Actor {
         let mut passing = Box::pin(passing.map(over));
         match (&mut passing).now_or_never() {
             Some(Done::Passed(_, passed)) => self.deliver(way, parcel, passed),
-            Some(Done::Machine(_)) => {}
+            Some(Done::Machine(_) | Done::Turn(_)) => {}
             None => {
                 if let Some(passage) = self.quirks.passage(way) {
                     passage.first = Some((parcel, call));
@@ -279,11 +220,11 @@ impl Actor {
         let Parcel { text, now, answers: _ } = parcel;
         let Passed { changed, by } = passed;
         let changed = changed.filter(|changed| *changed != text);
-        let changed = changed.map(|changed| {
-            let frame = ChangedFrame { at: now.wall, way, by, original: text.clone(), changed };
-            self.keep_changed(&frame);
-            frame.changed
-        });
+        if let Some(changed) = &changed {
+            let (original, changed) = (text.clone(), changed.clone());
+            let frame = ChangedFrame { at: now.wall, way, by, original, changed };
+            self.keep_changed(&frame.without_passwords());
+        }
         match (way, changed) {
             (Way::Inbound, None) => self.machine.handle(now, Input::Text(text)),
             (Way::Inbound, Some(changed)) => {
