@@ -99,14 +99,6 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        action: "CancelReservation",
-        kind: Of::Reservation,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::At("reservationId"), marks: &[] },
-            gone: ACCEPTED,
-        },
-    },
-    Row {
         action: "StartTransaction",
         kind: Of::Reservation,
         verb: Verb::Ends {
@@ -162,27 +154,6 @@ pub(super) static ROWS: &[Row] = &[
             Things::new("", CONNECTOR, &[], Kept::First(&["type"])),
             Judged::Whole(&["Accepted", "Scheduled"]),
         )),
-    },
-    Row {
-        action: "InstallCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Certificate("certificate"),
-                &[mark("use", "certificateType")],
-                Kept::Whole,
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "DeleteCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::One(Key::Hashes("certificateHashData")), marks: &[] },
-            gone: &["Accepted", "NotFound"],
-        },
     },
     Row {
         action: "GetInstalledCertificateIds",

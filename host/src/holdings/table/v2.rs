@@ -94,14 +94,6 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        action: "CancelReservation",
-        kind: Of::Reservation,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::At("reservationId"), marks: &[] },
-            gone: ACCEPTED,
-        },
-    },
-    Row {
         action: "ReservationStatusUpdate",
         kind: Of::Reservation,
         verb: Verb::Ends {
@@ -296,27 +288,6 @@ pub(super) static ROWS: &[Row] = &[
             Things::new("", Key::Only("level"), &[], Kept::First(&["severity"])),
             Judged::Whole(ACCEPTED),
         )),
-    },
-    Row {
-        action: "InstallCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Certificate("certificate"),
-                &[mark("use", "certificateType")],
-                Kept::Whole,
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "DeleteCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::One(Key::Hashes("certificateHashData")), marks: &[] },
-            gone: &["Accepted", "NotFound"],
-        },
     },
     Row {
         action: "GetInstalledCertificateIds",
