@@ -1,5 +1,6 @@
 //! The rows of OCPP 1.6 with the security extension.
 
+use super::both::{entries_sent, list_sent, list_told};
 use super::{ACCEPTED, Judged, Kept, Key, Keys, Mark, Row, Sets, Things, Verb, Which, Word, mark};
 use crate::domain::HoldingKind as Of;
 
@@ -107,46 +108,9 @@ pub(super) static ROWS: &[Row] = &[
             only: Some("reservationId"),
         },
     },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalList,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Only("list"),
-                &[mark("update", "updateType")],
-                Kept::First(&["listVersion"]),
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalListEntry,
-        verb: Verb::Sets(Sets {
-            replaces_all: Some(("/updateType", "Full")),
-            drops_without: Some("idTagInfo"),
-            is_silent: true,
-            ..Sets::plain(
-                Things::new(
-                    "localAuthorizationList[]",
-                    Key::Token("idTag"),
-                    &[mark("status", "idTagInfo.status")],
-                    Kept::Whole,
-                ),
-                Judged::Whole(ACCEPTED),
-            )
-        }),
-    },
-    Row {
-        action: "GetLocalListVersion",
-        kind: Of::LocalList,
-        verb: Verb::Answers {
-            things: Things::new("", Key::Only("list"), &[], Kept::First(&["listVersion"])),
-            when: &[],
-            covers: Which::None,
-        },
-    },
+    list_sent(&["listVersion"]),
+    entries_sent("idTag", "idTagInfo", &[mark("status", "idTagInfo.status")]),
+    list_told(&["listVersion"]),
     Row {
         action: "ChangeAvailability",
         kind: Of::Availability,
