@@ -4,12 +4,15 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use plugpoint::sim::{Event, Profile, Protocol, Report};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::independent_client::{Transcript, made, script};
-use crate::support::{Api, PASSWORD, Reply, Server, Socket, Start, handshake};
+use crate::support::{
+    Api, Fleet, PASSWORD, Reply, Server, Socket, Start, handshake, profile as simulated,
+};
 
 const STATION: &str = "HOLDER";
 
@@ -368,4 +371,37 @@ async fn somebody_elses_station_is_set_up_and_shows_what_it_made_of_it() {
         assert_eq!(kept, counts);
         assert!(server.stop().await.success());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulated_station_has_what_it_was_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(Start::new(&dir.path().join("data"))).await;
+    let api = server.api();
+    api.register(STATION).await;
+    let second = Profile { protocol: Protocol::Ocpp201, ..simulated(STATION, 1, &[]) };
+    let mut fleet = Fleet::start(vec![second], &server.endpoint());
+    let is_up = |heard: &[Report]| heard.iter().any(|it| matches!(it.event, Event::Booted { .. }));
+    fleet.listen_until("it has booted", PATIENCE, is_up).await;
+    let call = async |action: &str, payload: Value| {
+        let (status, said) = api.command(STATION, action, payload).await;
+        assert!(status.is_success(), "{action}: {said}");
+        said["response"]["status"].clone()
+    };
+    for id in [1, 2] {
+        let set = json!({ "evseId": 1, "chargingProfile": profile(id, 16.0) });
+        assert_eq!(call("SetChargingProfile", set).await, "Accepted");
+    }
+    let level = json!({ "chargingProfileCriteria": { "stackLevel": 2 } });
+    assert_eq!(call("ClearChargingProfile", level).await, "Accepted");
+    call("GetChargingProfiles", json!({ "requestId": 5, "chargingProfile": {} })).await;
+    let shelf = whole(&api, "charging-profile").await;
+    assert_eq!((&shelf["held"], &shelf["differing"]), (&json!(1), &json!(0)));
+    assert_eq!(one(holdings(&api, "charging-profile").await, "1")["state"], "reported");
+    call("GetBaseReport", json!({ "requestId": 6, "reportBase": "FullInventory" })).await;
+    whole(&api, "variable").await;
+    let interval = one(holdings(&api, "variable").await, "OCPPCommCtrlr.HeartbeatInterval");
+    assert_eq!(interval["marks"]["mutability"], "ReadWrite");
+    fleet.wind_down(PATIENCE).await;
+    assert!(server.stop().await.success());
 }

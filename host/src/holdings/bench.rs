@@ -21,6 +21,8 @@ pub(super) struct Bench<'a> {
     /// Those that have changed.
     is: BTreeMap<String, Option<Holding>>,
     has_read_all: bool,
+    /// What can make room: what had gone when room was first looked for, the oldest last.
+    gone: Option<Vec<String>>,
 }
 
 impl<'a> Bench<'a> {
@@ -42,6 +44,7 @@ impl<'a> Bench<'a> {
             was: BTreeMap::new(),
             is: BTreeMap::new(),
             has_read_all: false,
+            gone: None,
         })
     }
 
@@ -112,15 +115,27 @@ impl<'a> Bench<'a> {
         if self.shelf.kept < self.kind.most() {
             return Ok(true);
         }
-        if self.read.kept == self.read.held && self.is.is_empty() {
-            return Ok(false);
+        let mut gone = match self.gone.take() {
+            Some(gone) => gone,
+            None => self.all_gone()?,
+        };
+        let mut has_room = false;
+        while !has_room && let Some(oldest) = gone.pop() {
+            // It may have come back meanwhile.
+            has_room = self.get(&oldest)?.is_some_and(|holding| holding.gone.is_some());
+            if has_room {
+                self.forget(&oldest);
+            }
         }
+        self.gone = Some(gone);
+        Ok(has_room)
+    }
+
+    fn all_gone(&mut self) -> Result<Vec<String>, ReadFailed> {
         let gone = |(key, holding): (String, Holding)| holding.gone.map(|gone| (gone.at, key));
-        let oldest = self.all()?.into_iter().filter_map(gone).min();
-        if let Some((_, key)) = &oldest {
-            self.forget(key);
-        }
-        Ok(oldest.is_some())
+        let mut gone: Vec<_> = self.all()?.into_iter().filter_map(gone).collect();
+        gone.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(gone.into_iter().map(|(_, key)| key).collect())
     }
 
     /// What has changed; `None` when nothing has.

@@ -1,6 +1,7 @@
 //! Which messages of OCPP say what of a station's holdings, as data. Knows nothing of how it is carried out: `engine` reads
 //! a row, and a test holds every path in it against the schemas.
 
+mod both;
 mod v1;
 mod v2;
 mod v2_energy;
@@ -236,6 +237,7 @@ pub(super) static TABLE: LazyLock<HashMap<(Family, &'static str), Vec<&'static R
     });
 
 pub(super) fn rows() -> impl Iterator<Item = (Family, &'static Row)> {
-    let second = v2::ROWS.iter().chain(v2_energy::ROWS);
-    v1::ROWS.iter().map(|row| (Family::V1, row)).chain(second.map(|row| (Family::V2, row)))
+    let first = v1::ROWS.iter().chain(both::ROWS);
+    let second = v2::ROWS.iter().chain(v2_energy::ROWS).chain(both::ROWS);
+    first.map(|row| (Family::V1, row)).chain(second.map(|row| (Family::V2, row)))
 }

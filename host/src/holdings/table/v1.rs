@@ -1,5 +1,6 @@
 //! The rows of OCPP 1.6 with the security extension.
 
+use super::both::{entries_sent, list_sent, list_told};
 use super::{ACCEPTED, Judged, Kept, Key, Keys, Mark, Row, Sets, Things, Verb, Which, Word, mark};
 use crate::domain::HoldingKind as Of;
 
@@ -99,14 +100,6 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        action: "CancelReservation",
-        kind: Of::Reservation,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::At("reservationId"), marks: &[] },
-            gone: ACCEPTED,
-        },
-    },
-    Row {
         action: "StartTransaction",
         kind: Of::Reservation,
         verb: Verb::Ends {
@@ -115,46 +108,9 @@ pub(super) static ROWS: &[Row] = &[
             only: Some("reservationId"),
         },
     },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalList,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Only("list"),
-                &[mark("update", "updateType")],
-                Kept::First(&["listVersion"]),
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalListEntry,
-        verb: Verb::Sets(Sets {
-            replaces_all: Some(("/updateType", "Full")),
-            drops_without: Some("idTagInfo"),
-            is_silent: true,
-            ..Sets::plain(
-                Things::new(
-                    "localAuthorizationList[]",
-                    Key::Token("idTag"),
-                    &[mark("status", "idTagInfo.status")],
-                    Kept::Whole,
-                ),
-                Judged::Whole(ACCEPTED),
-            )
-        }),
-    },
-    Row {
-        action: "GetLocalListVersion",
-        kind: Of::LocalList,
-        verb: Verb::Answers {
-            things: Things::new("", Key::Only("list"), &[], Kept::First(&["listVersion"])),
-            when: &[],
-            covers: Which::None,
-        },
-    },
+    list_sent(&["listVersion"]),
+    entries_sent("idTag", "idTagInfo", &[mark("status", "idTagInfo.status")]),
+    list_told(&["listVersion"]),
     Row {
         action: "ChangeAvailability",
         kind: Of::Availability,
@@ -162,27 +118,6 @@ pub(super) static ROWS: &[Row] = &[
             Things::new("", CONNECTOR, &[], Kept::First(&["type"])),
             Judged::Whole(&["Accepted", "Scheduled"]),
         )),
-    },
-    Row {
-        action: "InstallCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Certificate("certificate"),
-                &[mark("use", "certificateType")],
-                Kept::Whole,
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "DeleteCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::One(Key::Hashes("certificateHashData")), marks: &[] },
-            gone: &["Accepted", "NotFound"],
-        },
     },
     Row {
         action: "GetInstalledCertificateIds",

@@ -1,5 +1,6 @@
 //! The rows of OCPP 2.0.1 and 2.1, without those of charging and energy.
 
+use super::both::{entries_sent, list_sent, list_told};
 use super::{
     ACCEPTED, Judged, Kept, Key, Keys, Mark, Paging, Row, Sets, Status, Things, Verb, Which, Word,
     mark,
@@ -94,14 +95,6 @@ pub(super) static ROWS: &[Row] = &[
         )),
     },
     Row {
-        action: "CancelReservation",
-        kind: Of::Reservation,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::At("reservationId"), marks: &[] },
-            gone: ACCEPTED,
-        },
-    },
-    Row {
         action: "ReservationStatusUpdate",
         kind: Of::Reservation,
         verb: Verb::Ends {
@@ -119,46 +112,13 @@ pub(super) static ROWS: &[Row] = &[
             only: Some("reservationId"),
         },
     },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalList,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Only("list"),
-                &[mark("update", "updateType")],
-                Kept::First(&["versionNumber"]),
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "SendLocalList",
-        kind: Of::LocalListEntry,
-        verb: Verb::Sets(Sets {
-            replaces_all: Some(("/updateType", "Full")),
-            drops_without: Some("idTokenInfo"),
-            is_silent: true,
-            ..Sets::plain(
-                Things::new(
-                    "localAuthorizationList[]",
-                    Key::Token("idToken.idToken"),
-                    &[mark("status", "idTokenInfo.status"), mark("type", "idToken.type")],
-                    Kept::Whole,
-                ),
-                Judged::Whole(ACCEPTED),
-            )
-        }),
-    },
-    Row {
-        action: "GetLocalListVersion",
-        kind: Of::LocalList,
-        verb: Verb::Answers {
-            things: Things::new("", Key::Only("list"), &[], Kept::First(&["versionNumber"])),
-            when: &[],
-            covers: Which::None,
-        },
-    },
+    list_sent(&["versionNumber"]),
+    entries_sent(
+        "idToken.idToken",
+        "idTokenInfo",
+        &[mark("status", "idTokenInfo.status"), mark("type", "idToken.type")],
+    ),
+    list_told(&["versionNumber"]),
     Row {
         action: "ChangeAvailability",
         kind: Of::Availability,
@@ -296,27 +256,6 @@ pub(super) static ROWS: &[Row] = &[
             Things::new("", Key::Only("level"), &[], Kept::First(&["severity"])),
             Judged::Whole(ACCEPTED),
         )),
-    },
-    Row {
-        action: "InstallCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Sets(Sets::plain(
-            Things::new(
-                "",
-                Key::Certificate("certificate"),
-                &[mark("use", "certificateType")],
-                Kept::Whole,
-            ),
-            Judged::Whole(ACCEPTED),
-        )),
-    },
-    Row {
-        action: "DeleteCertificate",
-        kind: Of::Certificate,
-        verb: Verb::Clears {
-            which: Which::By { keys: Keys::One(Key::Hashes("certificateHashData")), marks: &[] },
-            gone: &["Accepted", "NotFound"],
-        },
     },
     Row {
         action: "GetInstalledCertificateIds",

@@ -240,6 +240,29 @@ fn more_than_there_is_room_for_is_counted() {
 }
 
 #[test]
+fn what_has_gone_longest_makes_room() {
+    let mut station = Station::v2();
+    let open = |id: u32| {
+        let params = json!({ "interval": 60 });
+        json!({ "constantStreamData": { "id": id, "variableMonitoringId": 1, "params": params } })
+    };
+    let most = crate::domain::HoldingKind::EventStream.most();
+    (0..most).for_each(|id| station.says("OpenPeriodicEventStream", &open(id)));
+    for id in [9, 8, 7] {
+        station.says("ClosePeriodicEventStream", &json!({ "id": id }));
+    }
+    for id in [9, most, most + 1, most + 2] {
+        station.says("OpenPeriodicEventStream", &open(id));
+    }
+    let keys = station.keys("event-stream");
+    let is_there = |id: u32| keys.contains(&id.to_string());
+    let there = [7, 8, 9, most, most + 1, most + 2].map(is_there);
+    assert_eq!(there, [false, false, true, true, true, false], "9 is open again");
+    let shelf = station.shelf("event-stream");
+    assert_eq!((shelf.kept, shelf.held, shelf.left_out), (most, most, 1));
+}
+
+#[test]
 fn a_certificate_that_was_sent_is_the_one_that_the_station_names_by_its_hashes() {
     let key = rcgen::KeyPair::generate().unwrap();
     let root = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap().pem();
