@@ -1,6 +1,6 @@
 //! A station sends a log: as the body of a PUT or a POST, or as a part of a form. Knows no link.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::door::Refused;
 use super::traffic::Turn;
-use super::{Files, Incoming, Key, Shelf, Unwritable};
+use super::{Files, Incoming, Key, Shelf};
 use crate::domain::{Transfer, segment};
 use crate::store::Room;
 
@@ -87,6 +87,10 @@ async fn keep(
         }
         return Err(error.into());
     }
+    let (depot, bounds) = (files.depot.clone(), files.bounds);
+    let trimming =
+        tokio::task::spawn_blocking(move || depot.trim_uploads(SystemTime::now(), bounds));
+    trimming.await.map_err(std::io::Error::other)??;
     let before = transfer.received.as_ref().map(|before| &before.file);
     if let Some(before) = before.filter(|before| **before != stored.name) {
         files.depot.remove(Shelf::Uploads, before).await?;
@@ -106,10 +110,7 @@ async fn take<E: std::fmt::Display>(
             bytes: incoming.bytes(),
             why: error.to_string(),
         })?;
-        incoming.write(&piece).await.map_err(|error| match error {
-            Unwritable::TooLarge(most) => Refused::TooLarge(most),
-            Unwritable::Disk(error) => Refused::Disk(error),
-        })?;
+        incoming.write(&piece).await?;
         turn.note(incoming.bytes());
     }
     Ok(())

@@ -3,6 +3,8 @@
 //! The stages are *look* (what the records say), *ask* (what the policies say), *price* (what the tariffs say), *commit*,
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
+mod committed;
+
 use std::time::{Duration, Instant};
 
 use super::display;
@@ -11,11 +13,11 @@ use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
     Acceptance, AuthorizeAsk, Decision, Effects, IdToken, Millis, MilliwattHours, Phase, Place,
-    Pseudonym, Refusal, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Transfer,
-    TransferNo, TransferTopic, Verdict, Versioned,
+    Pseudonym, Session, SessionId, StationRecord, TariffAsk, TariffSaid, Transfer, TransferNo,
+    TransferTopic, Verdict, Versioned,
 };
 use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
-use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
+use crate::store::{Commit, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
 const MAX_TRIES: u32 = 4;
@@ -407,50 +409,6 @@ impl Exchange {
         draft.answered(said);
         draft.commit.effects(effects);
         self.settle(Plan::Session(draft), answer, grounds)
-    }
-
-    pub(super) fn committed(&mut self, result: Result<Receipt, CommitError>) -> Step {
-        let Stage::Committing(sealed, grounds) = std::mem::replace(&mut self.stage, Stage::Over)
-        else {
-            return self.lost_thread();
-        };
-        match result {
-            Ok(receipt) => {
-                self.stage = Stage::Over;
-                Step::Done(sealed.open(&receipt))
-            }
-            Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
-                match (conflict, grounds, self.ask.clone()) {
-                    (Conflict::Effects, Some(grounds), Some(ask)) => {
-                        self.tries += 1;
-                        self.stage = Stage::Asking(grounds);
-                        Step::Ask(ask, self.deadline)
-                    }
-                    _ => self.take_up(),
-                }
-            }
-            // The policies' own state moves too fast, or is too large: what happened is recorded all the same.
-            Err(
-                error @ (CommitError::Conflict(Conflict::Effects) | CommitError::Unstorable(_)),
-            ) if grounds.is_some() && self.tries <= MAX_TRIES => {
-                self.tries = MAX_TRIES + 1;
-                self.stage = grounds.map_or(Stage::Over, Stage::Asking);
-                let why = format!("what the policies wrote is not kept: {error}");
-                let verdict = Verdict::Refuse(Refusal::Other("policy-state".to_owned()));
-                let decision = Decision { verdict, decided_by: None, why, opinions: Vec::new() };
-                self.decided(decision, Effects::default())
-            }
-            Err(CommitError::Conflict(_) | CommitError::Overloaded) => {
-                self.fail(ErrorCode::GenericError, "the server is busy: try again")
-            }
-            Err(CommitError::Unstorable(_)) => self
-                .fail(ErrorCode::PropertyConstraintViolation, "the message is too large to keep"),
-            Err(CommitError::NoSpace) => {
-                self.fail(ErrorCode::InternalError, "the server's disk is full: try again later")
-            }
-            Err(CommitError::Unavailable) => self
-                .fail(ErrorCode::InternalError, "the server cannot keep records: try again later"),
-        }
     }
 
     fn ask(&mut self, station: StationRecord, grounds: Grounds) -> Step {

@@ -266,7 +266,7 @@ async fn a_kill_in_the_middle_loses_no_transfer_and_both_go_on_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_station_that_refuses_or_is_away_has_no_transfer_and_a_queued_one_waits_for_it() {
+async fn a_transfer_ends_when_the_station_refuses_or_drops_it_or_the_operator_takes_it_back() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let server = start(&data, "").await;
@@ -290,6 +290,20 @@ async fn a_station_that_refuses_or_is_away_has_no_transfer_and_a_queued_one_wait
     let ended = until(&api, STATION, 1, "it was refused", |it| !it["ended"].is_null()).await;
     assert_eq!(ended["ended"]["outcome"], "refused");
     assert_eq!(ended["ended"]["why"], "Rejected");
+
+    // A second request of its kind makes the station drop the first, and the operator takes that one back.
+    let mut links = Vec::new();
+    for status in ["Accepted", "AcceptedCanceled"] {
+        let answer = json!({ "status": status });
+        let payload = asked(&cli, &mut socket, &words, "GetLog", answer).await.1;
+        links.push(payload["log"]["remoteLocation"].as_str().unwrap().to_owned());
+    }
+    let dropped = transfer(&api, STATION, 2).await;
+    assert_eq!(dropped["ended"]["why"], "AcceptedCanceled", "{dropped:#}");
+    let revoked = cli.done(&["station", "transfers", STATION, "3", "--revoke"]).await.0;
+    assert!(revoked.contains("was taken back"), "{revoked}");
+    assert_eq!(put(&links[1], b"late").await, 410);
+    assert_untold(&server, &[&links[0], &links[1]]);
     assert!(server.stop().await.success());
 
     let closed = Server::start(crate::support::Start::new(&data)).await;
