@@ -225,6 +225,11 @@ impl Transfer {
         self.ended.as_ref().is_some_and(|ended| !matches!(ended.end, TransferEnd::Failed(_)))
     }
 
+    /// An operator took its link back.
+    pub fn is_revoked(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.end == TransferEnd::Revoked)
+    }
+
     /// Whether a link with a secret of that digest opens it now.
     pub fn opens(&self, digest: &str, now: Millis) -> Result<(), Closed> {
         use subtle::ConstantTimeEq as _;

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::door::Refused;
 use super::traffic::Turn;
 use super::{Files, Incoming, Key, Shelf};
-use crate::domain::{Transfer, segment};
+use crate::domain::{Closed, Transfer, segment};
 use crate::store::Room;
 
 /// Of what is too large, so many bytes are read and thrown away: a station that is still sending hears no answer.
@@ -56,7 +56,7 @@ pub(super) async fn send(
         }
     };
     let taken = tokio::time::timeout(life, taking).await;
-    match taken.unwrap_or(Err(Refused::Closed(crate::domain::Closed::Expired))) {
+    match taken.unwrap_or(Err(Refused::Closed(Closed::Expired))) {
         Ok(()) => {}
         Err(refused) => {
             files.note_try(&key, incoming.bytes()).await;
@@ -81,11 +81,16 @@ async fn keep(
     let (station, number) = key;
     let name = |sha256: &str| format!("{}.{number}.{}", segment(station.as_str()), &sha256[..16]);
     let stored = incoming.finish(name).await?;
-    if let Err(error) = files.note_received(key, &stored).await {
+    let noted = match files.note_received(key, &stored).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused::Closed(Closed::Ended)),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(refused) = noted {
         if let Err(error) = files.depot.remove(Shelf::Uploads, &stored.name).await {
             warn!(%station, transfer = %number, %error, "a file is not on record and stays");
         }
-        return Err(error.into());
+        return Err(refused);
     }
     let (depot, bounds) = (files.depot.clone(), files.bounds);
     let trimming =
