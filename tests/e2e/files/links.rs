@@ -319,7 +319,8 @@ async fn a_kill_in_the_middle_loses_no_transfer_and_both_go_on_afterwards() {
 async fn a_transfer_ends_when_the_station_refuses_or_drops_it_or_the_operator_takes_it_back() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let server = start(&data, "").await;
+    // Stations reach it through a proxy.
+    let server = start(&data, "url = \"https://files.example/pp/\"\n").await;
     let (api, cli) = (server.api(), server.cli());
     api.register(STATION).await;
     let words = ["station", "log", STATION];
@@ -346,7 +347,9 @@ async fn a_transfer_ends_when_the_station_refuses_or_drops_it_or_the_operator_ta
     for status in ["Accepted", "AcceptedCanceled"] {
         let answer = json!({ "status": status });
         let payload = asked(&cli, &mut socket, &words, "GetLog", answer).await.1;
-        links.push(payload["log"]["remoteLocation"].as_str().unwrap().to_owned());
+        let link = payload["log"]["remoteLocation"].as_str().unwrap();
+        assert!(link.starts_with("https://files.example/pp/station-files/"), "{link}");
+        links.push(link.replace("https://files.example", &format!("http://{}", server.files())));
     }
     let dropped = transfer(&api, STATION, 2).await;
     assert_eq!(dropped["ended"]["why"], "AcceptedCanceled", "{dropped:#}");
