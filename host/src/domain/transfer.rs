@@ -81,7 +81,7 @@ pub struct Transfer {
     /// How often the link was followed.
     #[serde(default)]
     pub tries: u32,
-    /// How far into the file the newest try came, in bytes.
+    /// How far into the file it came, in bytes.
     #[serde(default)]
     pub bytes: u64,
     /// What came in whole.

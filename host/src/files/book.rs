@@ -55,7 +55,7 @@ impl Files {
     pub(super) async fn note_try(&self, key: &Key, far: u64) {
         let note = |transfer: &mut Transfer, _: &mut Commit| {
             transfer.tries += 1;
-            transfer.bytes = far;
+            transfer.bytes = transfer.bytes.max(far);
         };
         if let Err(error) = self.change(key, note).await {
             let (station, transfer) = key;
