@@ -183,10 +183,13 @@ impl Config {
         let least_low = u32::try_from(free_space_least >> 20).unwrap_or(MOST_MIB);
         let data = overrides.data.or(file.data).ok_or(ConfigError::NoData)?;
         let listen_tls = overrides.listen_tls.or(file.listen_tls);
-        let files = file.files.check(&data, overrides.files, listen_tls.is_some())?;
+        // A store that grows by 1 GB a day still has hours between the two.
+        let free_space_low =
+            mib("free-space-low-mib", file.free_space_low_mib, 256.max(least_low), least_low)?;
+        let uses_tls = listen_tls.is_some();
         Ok(Self {
+            files: file.files.check(&data, overrides.files, uses_tls, free_space_low)?,
             data,
-            files,
             listen_tls,
             certificate: certificate(
                 overrides.tls_certificate.or(file.tls_certificate),
@@ -221,13 +224,7 @@ impl Config {
                 within("policy-deadline-ms", file.policy_deadline_ms.unwrap_or(3_000), 10, 20_000)?
                     .into(),
             ),
-            // A store that grows by 1 GB a day still has hours between the two.
-            free_space_low: mib(
-                "free-space-low-mib",
-                file.free_space_low_mib,
-                256.max(least_low),
-                least_low,
-            )?,
+            free_space_low,
             free_space_least,
             ballast: mib("ballast-mib", file.ballast_mib, 64, 0)?,
             keep_raw: days("keep-raw-days", file.keep_raw_days, 30)?,

@@ -44,8 +44,8 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// How long requests to the admin API may go on when the server stops: a command may wait minutes for its station.
 const ADMIN_GRACE: Duration = Duration::from_secs(5);
 
-/// File descriptors that are not stations: listeners, the store, admin connections.
-const OTHER_FILES: u64 = 200;
+/// File descriptors that are not stations: listeners, the store, admin connections, files on their way.
+const OTHER_FILES: u64 = 700;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]

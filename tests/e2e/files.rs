@@ -1,6 +1,7 @@
 //! Firmware goes to stations and logs come from them, by links that open one file for one station and nothing else.
 
 mod links;
+mod python;
 mod stations;
 
 use std::path::{Path, PathBuf};

@@ -216,6 +216,7 @@ impl From<NotShelved> for Problem {
             NotShelved::Unwritable(Unwritable::TooLarge(_)) => {
                 Self::new(Code::BodyTooLarge, message, "`firmware-mib` of `[files]` is the bound")
             }
+            NotShelved::Unwritable(Unwritable::NoRoom) => CommitError::NoSpace.into(),
             NotShelved::Unwritable(Unwritable::Disk(error)) => Self::internal(&error),
             NotShelved::Store(error) => error.into(),
         }

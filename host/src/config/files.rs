@@ -56,6 +56,7 @@ impl Table {
         data: &Path,
         listen: Option<SocketAddr>,
         stations_use_tls: bool,
+        floor: u64,
     ) -> Result<FilesConfig, ConfigError> {
         let mib = |name, value: Option<u32>, default, least, most| {
             within(name, value.unwrap_or(default), least, most).map(|mib| u64::from(mib) << 20)
@@ -83,6 +84,7 @@ impl Table {
                     least_kept,
                     MOST_KEPT_MIB,
                 )?,
+                floor,
                 keep: Duration::from_secs(u64::from(days) * 86_400),
                 at_once: usize::try_from(at_once).unwrap_or(1),
                 link: Duration::from_secs(seconds.into()),

@@ -81,7 +81,7 @@ pub struct Transfer {
     /// How often the link was followed.
     #[serde(default)]
     pub tries: u32,
-    /// How far into the file the newest try came, in bytes.
+    /// How far into the file it came, in bytes.
     #[serde(default)]
     pub bytes: u64,
     /// What came in whole.
@@ -220,12 +220,22 @@ impl Transfer {
         self.ended.is_none()
     }
 
+    /// It is over and nothing brings it back. A station that has failed may try again by itself, as often as it was told.
+    pub fn is_over(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| !matches!(ended.end, TransferEnd::Failed(_)))
+    }
+
+    /// An operator took its link back.
+    pub fn is_revoked(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.end == TransferEnd::Revoked)
+    }
+
     /// Whether a link with a secret of that digest opens it now.
     pub fn opens(&self, digest: &str, now: Millis) -> Result<(), Closed> {
         use subtle::ConstantTimeEq as _;
         if !bool::from(self.link.as_bytes().ct_eq(digest.as_bytes())) {
             Err(Closed::Foreign)
-        } else if !self.is_open() {
+        } else if self.is_over() {
             Err(Closed::Ended)
         } else if self.expires <= now {
             Err(Closed::Expired)
@@ -234,12 +244,12 @@ impl Transfer {
         }
     }
 
-    /// Whether a station's word is about this one, as far as it says. Where it names no request, the newest that is open
+    /// Whether a station's word is about this one, as far as it says. Where it names no request, the newest that is not over
     /// is meant.
     pub fn is_meant(&self, topic: TransferTopic, request: Option<i64>) -> bool {
         let is_named =
             request.is_none_or(|request| self.request.is_some_and(|own| i64::from(own) == request));
-        self.is_open() && self.kind.topic() == topic && is_named
+        !self.is_over() && self.kind.topic() == topic && is_named
     }
 
     /// Takes a word of the station down, and says what it comes to.
@@ -249,16 +259,19 @@ impl Transfer {
             self.told.pop();
         }
         self.told.push(Told { at, status: status.clone() });
+        if !self.is_over() {
+            self.ended = None;
+        }
         match TransferEnd::said_by(&status) {
             Some(end) => self.end(at, end),
             None => TransferStep::Told,
         }
     }
 
-    /// What has ended stays as it ended.
+    /// What is over stays as it ended.
     pub fn end(&mut self, at: Millis, end: TransferEnd) -> TransferStep {
         let step = end.step();
-        if self.is_open() {
+        if !self.is_over() {
             self.ended = Some(TransferEnded { at, end });
         }
         step
@@ -316,7 +329,11 @@ mod tests {
         let mut over = log(Some(7));
         over.hear(Millis(2), "UploadFailure");
         assert_eq!(over.ended.clone().unwrap().end, TransferEnd::Failed("UploadFailure".into()));
-        assert!(!over.is_meant(topic, Some(7)), "it has ended");
+        assert!(over.is_meant(topic, Some(7)), "it may try again");
+        assert_eq!(over.hear(Millis(3), "Uploading"), TransferStep::Told);
+        assert!(over.is_open() && over.opens("ab", Millis(3)).is_ok());
+        assert_eq!(over.hear(Millis(4), "Uploaded"), TransferStep::Done);
+        assert!(!over.is_meant(topic, Some(7)), "it is done");
     }
 
     #[test]

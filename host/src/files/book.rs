@@ -55,7 +55,7 @@ impl Files {
     pub(super) async fn note_try(&self, key: &Key, far: u64) {
         let note = |transfer: &mut Transfer, _: &mut Commit| {
             transfer.tries += 1;
-            transfer.bytes = far;
+            transfer.bytes = transfer.bytes.max(far);
         };
         if let Err(error) = self.change(key, note).await {
             let (station, transfer) = key;
@@ -63,17 +63,26 @@ impl Files {
         }
     }
 
-    /// A file is here whole. On the disk when this returns.
-    pub(super) async fn note_received(&self, key: &Key, stored: &Stored) -> Result<(), Unwritten> {
+    /// A file is here whole. On the disk when this returns. `false` when its link was taken back on the way; a station that
+    /// has said that it is done before its file was here is as good as any.
+    pub(super) async fn note_received(
+        &self,
+        key: &Key,
+        stored: &Stored,
+    ) -> Result<bool, Unwritten> {
         let now = (self.now)();
         let change = |transfer: &mut Transfer, commit: &mut Commit| {
-            let Stored { name, bytes, sha256 } = stored.clone();
             transfer.tries += 1;
+            if transfer.is_revoked() {
+                return;
+            }
+            let Stored { name, bytes, sha256 } = stored.clone();
             transfer.bytes = bytes;
             transfer.received = Some(Received { at: now, bytes, sha256, file: name });
             let (topic, status) = (transfer.kind.topic(), Some(format!("{bytes} bytes")));
             commit.fact(fact(key, topic, TransferStep::Received, status, now), None);
         };
-        self.change(key, change).await.map(drop)
+        let changed = self.change(key, change).await?;
+        Ok(changed.is_some_and(|transfer| !transfer.is_revoked()))
     }
 }

@@ -8,13 +8,18 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 
+use super::Bounds;
 use crate::domain::hex;
+
+/// Between two looks at how much room the disk leaves, in bytes that were written. What fills the disk stops the store.
+const LOOK: u64 = 4 << 20;
 
 /// What a file ends in until it is whole.
 const PART: &str = ".part";
@@ -44,6 +49,8 @@ impl Shelf {
 pub enum Unwritable {
     #[error("it is larger than the {0} bytes that it may have")]
     TooLarge(u64),
+    #[error("the disk is almost full")]
+    NoRoom,
     #[error("the disk: {0}")]
     Disk(#[from] io::Error),
 }
@@ -52,13 +59,15 @@ pub enum Unwritable {
 #[derive(Debug)]
 pub struct Depot {
     dir: PathBuf,
+    /// So much of the disk is to be left free, in bytes.
+    floor: u64,
     /// Tells files apart that are written at the same time.
     written: AtomicU64,
 }
 
 impl Depot {
     /// Makes the place if it is not there, and removes what is not whole. Blocks.
-    pub fn open(dir: PathBuf) -> io::Result<Self> {
+    pub fn open(dir: PathBuf, floor: u64) -> io::Result<Self> {
         for shelf in Shelf::ALL {
             let shelf = dir.join(shelf.dir());
             DirBuilder::new().recursive(true).mode(0o700).create(&shelf)?;
@@ -69,7 +78,7 @@ impl Depot {
                 }
             }
         }
-        Ok(Self { dir, written: AtomicU64::new(0) })
+        Ok(Self { dir, floor, written: AtomicU64::new(0) })
     }
 
     fn path(&self, shelf: Shelf, name: &str) -> PathBuf {
@@ -78,12 +87,15 @@ impl Depot {
     }
 
     /// Begins a file of at most so many bytes.
-    pub async fn begin(&self, shelf: Shelf, most: u64) -> io::Result<Incoming> {
+    pub async fn begin(&self, shelf: Shelf, most: u64) -> Result<Incoming, Unwritable> {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let path = self.path(shelf, &format!("{number}{PART}"));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
-        let shelf = self.dir.join(shelf.dir());
-        Ok(Incoming { file, shelf, path: Some(path), most, bytes: 0, digest: Sha256::new() })
+        let (shelf, floor) = (self.dir.join(shelf.dir()), self.floor);
+        let (path, digest) = (Some(path), Sha256::new());
+        let incoming = Incoming { file, shelf, path, most, floor, bytes: 0, looked: 0, digest };
+        incoming.look()?;
+        Ok(incoming)
     }
 
     /// The file, and how many bytes it has.
@@ -106,9 +118,9 @@ impl Depot {
         }
     }
 
-    /// Removes what stations have sent before `age`, and of the rest the oldest until it is no more than `bytes`. Returns
-    /// how many files went. Blocks.
-    pub fn trim_uploads(&self, now: SystemTime, age: Duration, bytes: u64) -> io::Result<usize> {
+    /// Removes what stations have sent and is too old, and of the rest the oldest until it is not too much. Returns how many
+    /// files went. Blocks.
+    pub fn trim_uploads(&self, now: SystemTime, bounds: Bounds) -> io::Result<usize> {
         let mut files = Vec::new();
         for file in std::fs::read_dir(self.dir.join(Shelf::Uploads.dir()))? {
             let path = file?.path();
@@ -122,8 +134,8 @@ impl Depot {
         let mut left = files.iter().map(|(_, bytes, _)| bytes).sum::<u64>();
         let mut removed = 0;
         for (written, size, path) in files {
-            let is_old = now.duration_since(written).is_ok_and(|since| since > age);
-            if !is_old && left <= bytes {
+            let is_old = now.duration_since(written).is_ok_and(|since| since > bounds.keep);
+            if !is_old && left <= bounds.keep_bytes {
                 break;
             }
             std::fs::remove_file(path)?;
@@ -141,7 +153,10 @@ pub struct Incoming {
     /// `None` once it is whole.
     path: Option<PathBuf>,
     most: u64,
+    floor: u64,
     bytes: u64,
+    /// How many there were when the disk was last looked at.
+    looked: u64,
     digest: Sha256,
 }
 
@@ -160,10 +175,20 @@ impl Incoming {
         if bytes > self.most {
             return Err(Unwritable::TooLarge(self.most));
         }
+        if bytes - self.looked >= LOOK {
+            self.looked = bytes;
+            self.look()?;
+        }
         self.digest.update(piece);
         self.file.write_all(piece).await?;
         self.bytes = bytes;
         Ok(())
+    }
+
+    fn look(&self) -> Result<(), Unwritable> {
+        let disk = statvfs(&self.shelf).map_err(io::Error::from)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free > self.floor { Ok(()) } else { Err(Unwritable::NoRoom) }
     }
 
     pub fn bytes(&self) -> u64 {
@@ -207,12 +232,23 @@ async fn sync_directory(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn depot() -> (tempfile::TempDir, Depot) {
         let dir = tempfile::tempdir().unwrap();
-        let depot = Depot::open(dir.path().to_owned()).unwrap();
+        let depot = Depot::open(dir.path().to_owned(), 0).unwrap();
         (dir, depot)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_when_the_disk_has_too_little_room_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let depot = Depot::open(dir.path().to_owned(), u64::MAX).unwrap();
+        let begun = depot.begin(Shelf::Uploads, 5).await;
+        assert!(matches!(begun, Err(Unwritable::NoRoom)));
+        assert!(names(&dir).is_empty());
     }
 
     async fn keep(depot: &Depot, name: &str, content: &[u8]) -> Stored {
@@ -246,7 +282,7 @@ mod tests {
         let stored = keep(&depot, "log", b"abc").await;
         assert_eq!((stored.bytes, &stored.sha256[..8]), (3, "ba7816bf"));
         std::fs::write(dir.path().join("uploads/9.part"), "half").unwrap();
-        let depot = Depot::open(dir.path().to_owned()).unwrap();
+        let depot = Depot::open(dir.path().to_owned(), 0).unwrap();
         assert_eq!(names(&dir), ["log"]);
         assert!(depot.has(Shelf::Uploads, "log"));
     }
@@ -259,9 +295,18 @@ mod tests {
             // Names of one moment go by their own order.
         }
         let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
-        assert_eq!(depot.trim_uploads(now, hour, 15).unwrap(), 0);
-        assert_eq!(depot.trim_uploads(now, hour, 12).unwrap(), 1);
+        let keep = |keep_bytes| Bounds {
+            upload: 0,
+            firmware: 0,
+            keep_bytes,
+            floor: 0,
+            keep: hour,
+            at_once: 0,
+            link: hour,
+        };
+        assert_eq!(depot.trim_uploads(now, keep(15)).unwrap(), 0);
+        assert_eq!(depot.trim_uploads(now, keep(12)).unwrap(), 1);
         assert_eq!(names(&dir), ["b", "c"]);
-        assert_eq!(depot.trim_uploads(now + hour * 2, hour, 15).unwrap(), 2);
+        assert_eq!(depot.trim_uploads(now + hour * 2, keep(15)).unwrap(), 2);
     }
 }

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use super::link::{self, Followed};
 use super::patient::Patient;
-use super::{Files, fetch, send};
+use super::{Files, Unwritable, fetch, send};
 use crate::domain::{Closed, TransferTopic};
 use crate::store::Unwritten;
 use crate::tls::{Handshake, Wire, accept_each};
@@ -69,6 +69,16 @@ pub(super) enum Refused {
     Disk(#[from] std::io::Error),
     #[error(transparent)]
     Records(#[from] Unwritten),
+}
+
+impl From<Unwritable> for Refused {
+    fn from(error: Unwritable) -> Self {
+        match error {
+            Unwritable::TooLarge(most) => Self::TooLarge(most),
+            Unwritable::NoRoom => Self::NoRoom,
+            Unwritable::Disk(error) => Self::Disk(error),
+        }
+    }
 }
 
 impl Refused {
@@ -139,6 +149,7 @@ impl Door {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let method = request.method().clone();
         let Some(followed) = link::read(request.uri().path()) else {
+            metrics::counter!("plugpoint_links_refused_total").increment(1);
             warn!(%peer, %method, reason = %Refused::NoLink, "a request for a file was refused");
             return refusal(&Refused::NoLink);
         };
@@ -150,6 +161,7 @@ impl Door {
                 response
             }
             Err(refused) => {
+                metrics::counter!("plugpoint_links_refused_total").increment(1);
                 warn!(%station, %transfer, %peer, %method, reason = %refused, "a link was refused");
                 refusal(&refused)
             }

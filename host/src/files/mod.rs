@@ -39,6 +39,8 @@ pub struct Bounds {
     pub firmware: u64,
     /// Of what stations have sent, altogether. Beyond it the oldest goes.
     pub keep_bytes: u64,
+    /// With less than this free on the disk, nothing is taken in.
+    pub floor: u64,
     /// How long it is kept.
     pub keep: Duration,
     /// Requests of one station that may be under way at once.

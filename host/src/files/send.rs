@@ -1,6 +1,6 @@
 //! A station sends a log: as the body of a PUT or a POST, or as a part of a form. Knows no link.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,8 +14,8 @@ use tracing::{info, warn};
 
 use super::door::Refused;
 use super::traffic::Turn;
-use super::{Files, Incoming, Key, Shelf, Unwritable};
-use crate::domain::{Transfer, segment};
+use super::{Files, Incoming, Key, Shelf};
+use crate::domain::{Closed, Transfer, segment};
 use crate::store::Room;
 
 /// Of what is too large, so many bytes are read and thrown away: a station that is still sending hears no answer.
@@ -56,7 +56,7 @@ pub(super) async fn send(
         }
     };
     let taken = tokio::time::timeout(life, taking).await;
-    match taken.unwrap_or(Err(Refused::Closed(crate::domain::Closed::Expired))) {
+    match taken.unwrap_or(Err(Refused::Closed(Closed::Expired))) {
         Ok(()) => {}
         Err(refused) => {
             files.note_try(&key, incoming.bytes()).await;
@@ -81,12 +81,21 @@ async fn keep(
     let (station, number) = key;
     let name = |sha256: &str| format!("{}.{number}.{}", segment(station.as_str()), &sha256[..16]);
     let stored = incoming.finish(name).await?;
-    if let Err(error) = files.note_received(key, &stored).await {
+    let noted = match files.note_received(key, &stored).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused::Closed(Closed::Ended)),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(refused) = noted {
         if let Err(error) = files.depot.remove(Shelf::Uploads, &stored.name).await {
             warn!(%station, transfer = %number, %error, "a file is not on record and stays");
         }
-        return Err(error.into());
+        return Err(refused);
     }
+    let (depot, bounds) = (files.depot.clone(), files.bounds);
+    let trimming =
+        tokio::task::spawn_blocking(move || depot.trim_uploads(SystemTime::now(), bounds));
+    trimming.await.map_err(std::io::Error::other)??;
     let before = transfer.received.as_ref().map(|before| &before.file);
     if let Some(before) = before.filter(|before| **before != stored.name) {
         files.depot.remove(Shelf::Uploads, before).await?;
@@ -106,10 +115,7 @@ async fn take<E: std::fmt::Display>(
             bytes: incoming.bytes(),
             why: error.to_string(),
         })?;
-        incoming.write(&piece).await.map_err(|error| match error {
-            Unwritable::TooLarge(most) => Refused::TooLarge(most),
-            Unwritable::Disk(error) => Refused::Disk(error),
-        })?;
+        incoming.write(&piece).await?;
         turn.note(incoming.bytes());
     }
     Ok(())

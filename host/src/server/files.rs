@@ -18,7 +18,7 @@ impl Server {
     ) -> Result<Transfers, StartError> {
         let settings = &config.files;
         let path = settings.directory.clone();
-        let depot = Depot::open(path.clone());
+        let depot = Depot::open(path.clone(), settings.bounds.floor);
         let depot = depot.map_err(|source| StartError::FilesDirectory { path, source })?;
         let listener = settings.listen.map(listen).transpose()?;
         self.files = listener.as_ref().and_then(|listener| listener.local_addr().ok());

@@ -4,6 +4,7 @@
 //! *answer*; a request passes those it needs. An answer that rests on a commit is [`Sealed`] until the receipt is there.
 
 mod asking;
+mod committed;
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,12 @@ pub(super) use super::looks::{Found, Ground, Look, Named};
 use super::scribe::{Scribe, barrier};
 use super::tariff::{Draft, Plan};
 use crate::domain::{
-    Acceptance, AuthorizeAsk, Decision, Effects, Phase, Refusal, Responded, Session, SessionId,
-    StationRecord, TariffAsk, TariffSaid, Verdict,
+    Acceptance, AuthorizeAsk, Decision, Effects, Phase, Session, SessionId, StationRecord,
+    TariffAsk, TariffSaid, Verdict,
 };
 use crate::holdings::Heard;
 use crate::ocpp::{Answer, Cost, CostToShow, Dialect, ErrorCode, Fault, Request};
-use crate::store::{Commit, CommitError, Conflict, Receipt, StoreError};
+use crate::store::{Commit, Receipt, StoreError};
 
 /// How often a call is taken up again when its commit met a change that somebody else made meanwhile.
 const MAX_TRIES: u32 = 4;
@@ -350,59 +351,6 @@ impl Exchange {
         draft.answered(said);
         draft.commit.effects(effects);
         self.settle(Plan::Session(draft), answer, grounds)
-    }
-
-    pub(super) fn committed(&mut self, result: Result<Receipt, CommitError>) -> Step {
-        let Stage::Committing(sealed, grounds) = std::mem::replace(&mut self.stage, Stage::Over)
-        else {
-            return self.lost_thread();
-        };
-        match result {
-            Ok(receipt) => {
-                self.stage = Stage::Over;
-                Step::Done(sealed.open(&receipt))
-            }
-            Err(CommitError::Conflict(conflict)) if self.tries < MAX_TRIES => {
-                match (conflict, grounds, self.ask.clone()) {
-                    (Conflict::Effects, Some(Grounds::Open(open)), _) => {
-                        self.tries += 1;
-                        self.ask_responders(open)
-                    }
-                    (Conflict::Effects, Some(grounds), Some(ask)) => {
-                        self.tries += 1;
-                        self.stage = Stage::Asking(grounds);
-                        Step::Ask(ask, self.deadline)
-                    }
-                    _ => self.take_up(),
-                }
-            }
-            // The policies' own state moves too fast, or is too large: what happened is recorded all the same.
-            Err(
-                error @ (CommitError::Conflict(Conflict::Effects) | CommitError::Unstorable(_)),
-            ) if grounds.is_some() && self.tries <= MAX_TRIES => {
-                self.tries = MAX_TRIES + 1;
-                self.stage = grounds.map_or(Stage::Over, Stage::Asking);
-                let why = format!("what the policies wrote is not kept: {error}");
-                if matches!(self.stage, Stage::Asking(Grounds::Open(_))) {
-                    let failures = vec![why];
-                    let nobody = Responded { reply: None, failures, is_asked: true };
-                    return self.responded(nobody, Effects::default());
-                }
-                let verdict = Verdict::Refuse(Refusal::Other("policy-state".to_owned()));
-                let decision = Decision { verdict, decided_by: None, why, opinions: Vec::new() };
-                self.decided(decision, Effects::default())
-            }
-            Err(CommitError::Conflict(_) | CommitError::Overloaded) => {
-                self.fail(ErrorCode::GenericError, "the server is busy: try again")
-            }
-            Err(CommitError::Unstorable(_)) => self
-                .fail(ErrorCode::PropertyConstraintViolation, "the message is too large to keep"),
-            Err(CommitError::NoSpace) => {
-                self.fail(ErrorCode::InternalError, "the server's disk is full: try again later")
-            }
-            Err(CommitError::Unavailable) => self
-                .fail(ErrorCode::InternalError, "the server cannot keep records: try again later"),
-        }
     }
 
     fn commit(&mut self, commit: Commit, answer: Answer, grounds: Option<Grounds>) -> Step {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{PATIENCE, file, sha256, start, transfer, until, with_files};
@@ -195,6 +196,55 @@ async fn a_log_that_is_too_large_is_refused_and_leaves_nothing_on_the_disk() {
     assert!(server.stop().await.success());
 }
 
+/// Sends a part of a log, and the rest of it when it is told to.
+fn put_slowly(link: &str) -> (oneshot::Sender<()>, JoinHandle<StatusCode>) {
+    let (go_on, gate) = oneshot::channel();
+    let pieces = futures_util::stream::unfold((0, Some(gate)), |(n, gate)| async move {
+        match (n, gate) {
+            (0, gate) => Some((Ok::<_, std::io::Error>(vec![1; 50_000]), (1, gate))),
+            (1, Some(gate)) => {
+                gate.await.unwrap();
+                Some((Ok(vec![2; 50_000]), (2, None)))
+            }
+            _ => None,
+        }
+    });
+    let sending = Client::new().put(link).body(reqwest::Body::wrap_stream(pieces)).send();
+    (go_on, tokio::spawn(async move { sending.await.unwrap().status() }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_on_its_way_is_kept_when_the_station_was_too_quick_and_not_when_its_link_is_taken_back()
+ {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = start(&data, "at-once = 1\n").await;
+    let (api, cli) = (server.api(), server.cli());
+    api.register(STATION).await;
+    let mut socket = connect(server.stations, STATION).await;
+    let words = ["station", "log", STATION];
+    for number in 1..=2 {
+        let answer = json!({ "fileName": "x" });
+        let payload = asked(&cli, &mut socket, &words, "GetDiagnostics", answer).await.1;
+        let link = payload["location"].as_str().unwrap();
+        let (go_on, sending) = put_slowly(link);
+        until(&api, STATION, number, "some has come", |it| it["bytes"] == 50_000).await;
+        assert_eq!(put(link, b"meanwhile").await, 429, "one at a time");
+        if number == 1 {
+            let uploaded = json!({ "status": "Uploaded" });
+            tell(&mut socket, "DiagnosticsStatusNotification", uploaded).await;
+        } else {
+            cli.done(&["station", "transfers", STATION, "2", "--revoke"]).await;
+        }
+        go_on.send(()).unwrap();
+        let (status, bytes) = if number == 1 { (200, json!(100_000)) } else { (410, json!(null)) };
+        assert_eq!(sending.await.unwrap(), status);
+        assert_eq!(transfer(&api, STATION, number).await["received"]["bytes"], bytes);
+    }
+    assert_eq!(std::fs::read_dir(data.join("files/uploads")).unwrap().count(), 1);
+    assert!(server.stop().await.success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_middle_loses_no_transfer_and_both_go_on_afterwards() {
     let dir = tempfile::tempdir().unwrap();
@@ -266,10 +316,11 @@ async fn a_kill_in_the_middle_loses_no_transfer_and_both_go_on_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_station_that_refuses_or_is_away_has_no_transfer_and_a_queued_one_waits_for_it() {
+async fn a_transfer_ends_when_the_station_refuses_or_drops_it_or_the_operator_takes_it_back() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let server = start(&data, "").await;
+    // Stations reach it through a proxy.
+    let server = start(&data, "url = \"https://files.example/pp/\"\n").await;
     let (api, cli) = (server.api(), server.cli());
     api.register(STATION).await;
     let words = ["station", "log", STATION];
@@ -290,6 +341,22 @@ async fn a_station_that_refuses_or_is_away_has_no_transfer_and_a_queued_one_wait
     let ended = until(&api, STATION, 1, "it was refused", |it| !it["ended"].is_null()).await;
     assert_eq!(ended["ended"]["outcome"], "refused");
     assert_eq!(ended["ended"]["why"], "Rejected");
+
+    // A second request of its kind makes the station drop the first, and the operator takes that one back.
+    let mut links = Vec::new();
+    for status in ["Accepted", "AcceptedCanceled"] {
+        let answer = json!({ "status": status });
+        let payload = asked(&cli, &mut socket, &words, "GetLog", answer).await.1;
+        let link = payload["log"]["remoteLocation"].as_str().unwrap();
+        assert!(link.starts_with("https://files.example/pp/station-files/"), "{link}");
+        links.push(link.replace("https://files.example", &format!("http://{}", server.files())));
+    }
+    let dropped = transfer(&api, STATION, 2).await;
+    assert_eq!(dropped["ended"]["why"], "AcceptedCanceled", "{dropped:#}");
+    let revoked = cli.done(&["station", "transfers", STATION, "3", "--revoke"]).await.0;
+    assert!(revoked.contains("was taken back"), "{revoked}");
+    assert_eq!(put(&links[1], b"late").await, 410);
+    assert_untold(&server, &[&links[0], &links[1]]);
     assert!(server.stop().await.success());
 
     let closed = Server::start(crate::support::Start::new(&data)).await;

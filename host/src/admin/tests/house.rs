@@ -234,9 +234,10 @@ fn files_in(data: &Path, store: Store) -> Files {
         upload: size,
         firmware: size,
         keep_bytes: size,
+        floor: 0,
         keep: hour,
         at_once: 1,
         link: hour,
     };
-    Files::new(store, Depot::open(data.join("files")).unwrap(), bounds, None, || NOW)
+    Files::new(store, Depot::open(data.join("files"), 0).unwrap(), bounds, None, || NOW)
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod events;
+mod files;
 mod house;
 mod plugins;
 mod records;

@@ -86,7 +86,7 @@ pub struct TransferView {
     pub told: Vec<ToldView>,
     /// How often the link was followed.
     pub tries: u32,
-    /// How far into the file the newest try came.
+    /// How far into the file it came; while a request is under way, how far that one is.
     pub bytes: u64,
     /// Of the whole file, where that is known.
     pub size: Option<u64>,

@@ -18,6 +18,9 @@ use crate::domain::{FirmwareName, StationId, TransferKind, TransferNo, TransferS
 /// Between two looks at how far a transfer is.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Looks at a transfer that is said to be done until nobody waits for its file any more.
+const LATE_LOOKS: u32 = 10;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct FirmwareArgs {
     /// The station's id
@@ -160,6 +163,12 @@ async fn ask(
     }
 }
 
+/// A station may say that it is done before its file is here.
+fn is_late(transfer: &TransferView) -> bool {
+    let is_done = transfer.ended.as_ref().is_some_and(|it| it.outcome == TransferStep::Done);
+    is_done && transfer.kind != TransferKind::Firmware && transfer.received.is_none()
+}
+
 /// Looks until it has ended, and tells each step.
 async fn wait(
     client: &Client,
@@ -168,15 +177,17 @@ async fn wait(
 ) -> anyhow::Result<TransferView> {
     let (station, number) = (transfer.station.clone(), transfer.id.to_string());
     let mut told = String::new();
+    let mut late = 0;
     loop {
         let step = progress(&transfer);
         if step != told {
             output.progress(&step);
             told = step;
         }
-        if transfer.ended.is_some() {
+        if transfer.ended.is_some() && !(is_late(&transfer) && late < LATE_LOOKS) {
             return Ok(transfer);
         }
+        late += u32::from(is_late(&transfer));
         tokio::time::sleep(LOOK).await;
         transfer = client.get(&["stations", station.as_str(), "transfers", &number], &[]).await?;
     }

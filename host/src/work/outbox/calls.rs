@@ -213,7 +213,8 @@ impl Calls {
         commit.delete::<OperatorCommand>(&key, Expect::Any);
         commit.delete::<OpenCommand>(&key, Expect::Any);
         let (store, action) = (&self.rim.store, &entry.command.action);
-        let read = command_forgotten(store, &mut commit, (&key.0, number), action);
+        let (of, now) = ((&key.0, number), (self.rim.now)());
+        let read = command_forgotten(store, &mut commit, of, action, now);
         let forgotten = match read {
             Ok(()) => store.commit(commit).await.map(drop).map_err(Unwritten::from),
             Err(error) => Err(error.into()),

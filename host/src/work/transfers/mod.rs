@@ -6,6 +6,8 @@
 
 mod ask;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, SystemTime};
 
@@ -233,7 +235,7 @@ impl Transfers {
     async fn end(&self, key: &Key, end: &TransferEnd) -> Result<Option<Transfer>, Unwritten> {
         let now = (self.files.now)();
         let change = |transfer: &mut Transfer, commit: &mut Commit| {
-            if transfer.is_open() {
+            if !transfer.is_over() {
                 let step = transfer.end(now, end.clone());
                 commit.fact(files::fact(key, transfer.kind.topic(), step, None, now), None);
             }
@@ -273,9 +275,8 @@ impl Transfers {
 
     async fn trim(&self) {
         let Files { depot, bounds, .. } = self.files.clone();
-        let trimming = tokio::task::spawn_blocking(move || {
-            depot.trim_uploads(SystemTime::now(), bounds.keep, bounds.keep_bytes)
-        });
+        let trimming =
+            tokio::task::spawn_blocking(move || depot.trim_uploads(SystemTime::now(), bounds));
         match trimming.await {
             Ok(Ok(0)) => {}
             Ok(Ok(files)) => info!(files, "removed logs that were too old or too many"),
