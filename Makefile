@@ -53,7 +53,7 @@ bench: $(STAMPS)/cc $(STAMPS)/guest-compiler
 	@$(STEP) "What the parts cost" cargo bench --locked --package plugpoint --bench parts
 	@$(STEP) "The figures that have a goal" cargo bench --locked --package plugpoint --bench figures
 
-# Ten targets, one after the other on one core. Stops by itself; finds more when it is run again.
+# Twelve targets, one after the other on one core. Stops by itself; finds more when it is run again.
 fuzz: guests $(STAMPS)/python
 	@SECONDS_EACH=$(SECONDS_EACH) tests/fuzz/run $(TARGETS)
 

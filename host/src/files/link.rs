@@ -37,14 +37,14 @@ pub fn url(base: &str, (station, number): &Key, secret: &Secret, name: &str) -> 
 
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Followed {
+pub struct Followed {
     pub(super) key: Key,
     /// Of the secret in it.
     pub(super) digest: String,
 }
 
 /// `None` for a path that is no link. What stands before it is a proxy's affair.
-pub(super) fn read(path: &str) -> Option<Followed> {
+pub fn read(path: &str) -> Option<Followed> {
     let mut parts = segments(path).skip_while(|part| {
         let own = LINK_PATH.trim_matches('/');
         part.as_deref() != Some(own)

@@ -28,7 +28,7 @@ pub use book::fact;
 pub use depot::{Depot, Incoming, Shelf, Stored, Unwritable};
 pub use door::Door;
 pub use firmware::NotShelved;
-pub use link::{Secret, url};
+pub use link::{Followed, Secret, read as read_link, url};
 
 /// What bounds everything here. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

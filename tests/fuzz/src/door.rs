@@ -2,6 +2,7 @@
 //! no message.
 
 use plugpoint::domain::{Addresses, Millis};
+use plugpoint::files;
 use plugpoint::ocpp::StationTime;
 use plugpoint::plugins;
 use plugpoint::station::credentials::read_basic;
@@ -34,6 +35,11 @@ pub(crate) fn time(text: &str) -> bool {
     assert!(!stamp.clock_ok || (time.has_offset && stamp.station == time.millis));
     assert!(stamp.clock_ok || stamp.best() == NOW);
     true
+}
+
+/// The path by which a station fetches firmware or sends a log.
+pub(crate) fn link(path: &str) -> bool {
+    files::read_link(path).is_some()
 }
 
 pub(crate) fn signing_request(pem: &str) -> bool {

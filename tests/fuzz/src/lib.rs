@@ -5,6 +5,7 @@
 //! that what was accepted is written back without loss, and that whoever is refused hears a code of his version.
 
 mod door;
+mod holdings;
 mod message;
 pub mod seeds;
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "signing-request", check: |bytes| text(bytes, door::signing_request) },
     Target { name: "certificate", check: door::certificate },
     Target { name: "plugin", check: door::plugin },
+    Target { name: "link", check: |bytes| text(bytes, door::link) },
+    Target { name: "holdings", check: |bytes| text(bytes, holdings::converse) },
 ];
 
 impl Target {

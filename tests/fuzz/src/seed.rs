@@ -43,6 +43,9 @@ fn main() -> anyhow::Result<()> {
         fs::write(to.join(format!("{name}.words")), quoted.concat())?;
     }
     write(&to, "frame", &all)?;
+    write(&to, "holdings", conversations(&instances))?;
+    fs::copy(to.join("ocpp21.words"), to.join("holdings.words"))?;
+    write(&to, "link", seeds::LINKS)?;
     write(&to, "door", seeds::PATHS)?;
     write(&to, "login", seeds::LOGINS)?;
     write(&to, "time", seeds::TIMES)?;
@@ -61,6 +64,21 @@ fn instances() -> anyhow::Result<Vec<Instance>> {
         }
     }
     Ok(instances)
+}
+
+/// Each whole request with its whole answer.
+fn conversations(instances: &[Instance]) -> Vec<String> {
+    let whole = |i: &&Instance| i.kind == "minimal" || i.kind == "maximal";
+    let requests = instances.iter().filter(whole).filter(|i| i.message == "request");
+    let with_answer = requests.map(|request| {
+        let answer = instances.iter().find(|i| {
+            i.message == "response"
+                && (&i.version, &i.action, &i.kind)
+                    == (&request.version, &request.action, &request.kind)
+        });
+        format!("{}\n{}", message(request), answer.map(message).unwrap_or_default())
+    });
+    with_answer.collect()
 }
 
 /// As the target reads it: an answer is named by its action.

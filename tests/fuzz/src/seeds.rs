@@ -30,6 +30,14 @@ pub const PATHS: [&str; 8] = [
     "/elsewhere/CS1",
 ];
 
+/// Links of the house, good and odd.
+pub const LINKS: [&str; 4] = [
+    "/station-files/CS1/1/0123456789abcdef0123456789abcdef/fw.bin",
+    "/proxy//station-files/a%20b/12/0123456789abcdef0123456789abcdef",
+    "/station-files/CS1/-1/x",
+    "/station-files//",
+];
+
 /// `Authorization` headers: a text, a binary password, an empty one, another scheme.
 pub const LOGINS: [&str; 4] =
     ["Basic Q1MxOnNlY3JldA==", "basic Q1MxOgD/gP8=", "Basic Q1MxOg==", "Bearer Q1Mx"];

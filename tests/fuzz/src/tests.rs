@@ -30,12 +30,25 @@ fn what_is_read_at_the_door_keeps_its_promises() {
     assert_eq!(accepted("time", seeds::TIMES), 7);
     assert_eq!(accepted("signing-request", [&request]), 1);
     assert_eq!(accepted("certificate", [&certificate]), 1);
+    assert_eq!(accepted("link", seeds::LINKS), 2);
     // No byte of what is signed can be another one.
     for at in (0..request.len()).filter(|at| request.as_bytes()[*at].is_ascii_alphanumeric()) {
         let mut changed = request.clone().into_bytes();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         accepted("signing-request", [changed]);
     }
+}
+
+#[test]
+fn what_a_station_holds_is_counted_and_bounded() {
+    let evening = [
+        r#"[2,"1","SetChargingProfile",{"connectorId":1,"csChargingProfiles":{"chargingProfileId":7,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16}]}}}]"#,
+        r#"[3,"1",{"status":"Accepted"}]"#,
+        r#"[2,"2","ClearChargingProfile",{"id":7}]"#,
+        r#"[3,"2",{"status":"Accepted"}]"#,
+    ];
+    assert_eq!(accepted("holdings", [evening.join("\n"), evening[2..].join("\n")]), 1);
+    accepted("holdings", seeds::messages().unwrap());
 }
 
 #[test]
