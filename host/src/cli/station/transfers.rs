@@ -27,11 +27,11 @@ pub(super) struct FirmwareArgs {
     id: StationId,
     /// Which firmware, as `plugpoint firmware list` names it
     firmware: FirmwareName,
-    /// When the station shall fetch it [default: now]
-    #[arg(long, value_name = "TIME")]
+    /// When the station shall fetch it, such as 2026-01-31T18:00:00Z [default: now]
+    #[arg(long, value_name = "MOMENT")]
     retrieve_at: Option<Timestamp>,
-    /// When the station shall install it [default: when it has it]
-    #[arg(long, value_name = "TIME")]
+    /// When the station shall install it, such as 2026-01-31T18:00:00Z [default: when it has it]
+    #[arg(long, value_name = "MOMENT")]
     install_at: Option<Timestamp>,
     #[command(flatten)]
     how: How,
@@ -47,11 +47,11 @@ pub(super) struct LogArgs {
     /// The security log; over OCPP 1.6 this takes its security extension
     #[arg(long)]
     security: bool,
-    /// Its oldest entry
-    #[arg(long, value_name = "TIME")]
+    /// Its oldest entry, such as 2026-01-31T18:00:00Z
+    #[arg(long, value_name = "MOMENT")]
     from: Option<Timestamp>,
-    /// Its newest entry
-    #[arg(long, value_name = "TIME")]
+    /// Its newest entry, such as 2026-01-31T18:00:00Z
+    #[arg(long, value_name = "MOMENT")]
     until: Option<Timestamp>,
     /// Wait for it, and write it into this file
     #[arg(long, value_name = "FILE")]
