@@ -24,12 +24,11 @@ pub struct Fit {
 const _: () = assert!(crate::domain::MAX_PLUGINS <= u64::BITS as usize);
 
 /// What a frame has to pass.
-pub enum Quirks {
-    /// Nothing.
-    None,
+pub enum ToPass {
+    Nothing,
+    Quirks(Chain),
     /// The plugins have changed: see [`Policies::fit`].
     Unknown,
-    Some(Chain),
 }
 
 /// The quirks of one station in order. Holding on to it holds on to their versions.
@@ -46,19 +45,19 @@ pub struct Passed {
 
 impl Policies {
     /// One look at the table, whatever the number of stations and plugins.
-    pub fn quirks(&self, fit: Fit) -> Quirks {
+    pub fn to_pass(&self, fit: Fit) -> ToPass {
         if self.host.generation() != fit.generation {
-            return Quirks::Unknown;
+            return ToPass::Unknown;
         }
         if fit.matching == 0 {
-            return Quirks::None;
+            return ToPass::Nothing;
         }
         let (generation, quirks) = self.host.quirks();
         if generation != fit.generation {
-            return Quirks::Unknown;
+            return ToPass::Unknown;
         }
         let matching = quirks.iter().enumerate().filter(|(n, _)| fit.matching & (1 << n) != 0);
-        Quirks::Some(Chain(matching.map(|(_, plugin)| Arc::clone(plugin)).collect()))
+        ToPass::Quirks(Chain(matching.map(|(_, plugin)| Arc::clone(plugin)).collect()))
     }
 
     /// The quirks that the station matches; it is looked up only if there are any to match.
