@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::domain::{
-    CommandEnd, Effects, IdToken, Message, NewCommand, NewMessage, PolicyRecords as _,
-    QueuedCommand, Seq,
+    ChangedFrame, CommandEnd, Effects, IdToken, Message, NewCommand, NewMessage,
+    PolicyRecords as _, QueuedCommand, Seq, Way,
 };
 use crate::store::{ArchiveError, Kept, OpenError, Summary, TokenName, import};
 
@@ -54,7 +54,18 @@ async fn fill(store: &Store) {
     let writes = ["", "a/b", "ключ"].map(|key| state_write(key, Some(&bytes)));
     let (commands, messages) = (vec![command()], vec![message()]);
     commit.effects(Effects { writes: writes.into(), commands, messages, ..Effects::default() });
+    commit.changed_frame(&"CS-1:é".parse().unwrap(), 1, &changed_frame(), None);
     store.commit(commit).await.unwrap();
+}
+
+fn changed_frame() -> ChangedFrame {
+    ChangedFrame {
+        at: Millis(5),
+        way: Way::Inbound,
+        by: vec![("mender".parse().unwrap(), "1".to_owned())],
+        original: ",[\"ü\"]".repeat(2_000),
+        changed: "[]".to_owned(),
+    }
 }
 
 fn command() -> NewCommand {
