@@ -92,3 +92,31 @@ impl Chain {
         passed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::plugins::guests::{PASSES, authorizer, host, name};
+    use crate::policy::Defaults;
+
+    #[tokio::test]
+    async fn without_quirks_a_frame_costs_one_look_and_no_station_is_looked_up() {
+        let (host, _dir) = host(|_| {});
+        let policies = Policies::new(Arc::clone(&host), Defaults::default());
+        let nobody_looks = || -> Result<Arc<AskedStation>, Infallible> { unreachable!() };
+        assert!(matches!(policies.to_pass(Fit::default()), ToPass::Nothing), "no plugin at all");
+
+        let wasm = authorizer(PASSES);
+        host.publish(host.prepare(&name("other"), wasm, "").await.unwrap());
+        assert!(matches!(policies.to_pass(Fit::default()), ToPass::Unknown));
+        let (fit, station) = policies.fit(nobody_looks).unwrap();
+        assert_eq!(station, None);
+        assert!(matches!(policies.to_pass(fit), ToPass::Nothing));
+
+        host.retire(&name("other"));
+        assert!(matches!(policies.to_pass(fit), ToPass::Unknown), "another table");
+        assert!(size_of::<Fit>() <= 16, "every station keeps one");
+    }
+}
