@@ -94,8 +94,10 @@ fn list(lists: &[ActionsPage]) -> String {
 }
 
 fn details(view: &ActionView) -> String {
-    let ActionView { version, name, block, sent, request, response } = view;
-    let mut text = format!("{name}, OCPP {version}, {block}, sent {}\n\nRequest", sent.as_str());
+    let ActionView { version, name, block, sent, open, request, response } = view;
+    let open = if *open { "; a station's is answered by plugins, if any can" } else { "" };
+    let sent = sent.as_str();
+    let mut text = format!("{name}, OCPP {version}, {block}, sent {sent}{open}\n\nRequest");
     text.push_str(&members(request));
     match response {
         Some(response) => {

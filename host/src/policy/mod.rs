@@ -14,7 +14,7 @@ use crate::plugins::{CallError, Host, OnFailure, Plugin, Timed};
 
 use combine::combine;
 
-pub use quirks::{Chain, Fit, Passed, Passing, Quirks};
+pub use quirks::{Chain, Fit, Passed, Passing, ToPass};
 
 /// Why a plugin that failed refuses, where its failure policy says so.
 const FAILED: &str = "policy-failed";

@@ -24,12 +24,11 @@ pub struct Fit {
 const _: () = assert!(crate::domain::MAX_PLUGINS <= u64::BITS as usize);
 
 /// What a frame has to pass.
-pub enum Quirks {
-    /// Nothing.
-    None,
+pub enum ToPass {
+    Nothing,
+    Quirks(Chain),
     /// The plugins have changed: see [`Policies::fit`].
     Unknown,
-    Some(Chain),
 }
 
 /// The quirks of one station in order. Holding on to it holds on to their versions.
@@ -46,19 +45,19 @@ pub struct Passed {
 
 impl Policies {
     /// One look at the table, whatever the number of stations and plugins.
-    pub fn quirks(&self, fit: Fit) -> Quirks {
+    pub fn to_pass(&self, fit: Fit) -> ToPass {
         if self.host.generation() != fit.generation {
-            return Quirks::Unknown;
+            return ToPass::Unknown;
         }
         if fit.matching == 0 {
-            return Quirks::None;
+            return ToPass::Nothing;
         }
         let (generation, quirks) = self.host.quirks();
         if generation != fit.generation {
-            return Quirks::Unknown;
+            return ToPass::Unknown;
         }
         let matching = quirks.iter().enumerate().filter(|(n, _)| fit.matching & (1 << n) != 0);
-        Quirks::Some(Chain(matching.map(|(_, plugin)| Arc::clone(plugin)).collect()))
+        ToPass::Quirks(Chain(matching.map(|(_, plugin)| Arc::clone(plugin)).collect()))
     }
 
     /// The quirks that the station matches; it is looked up only if there are any to match.
@@ -91,5 +90,33 @@ impl Chain {
             }
         }
         passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::plugins::guests::{PASSES, authorizer, host, name};
+    use crate::policy::Defaults;
+
+    #[tokio::test]
+    async fn without_quirks_a_frame_costs_one_look_and_no_station_is_looked_up() {
+        let (host, _dir) = host(|_| {});
+        let policies = Policies::new(Arc::clone(&host), Defaults::default());
+        let nobody_looks = || -> Result<Arc<AskedStation>, Infallible> { unreachable!() };
+        assert!(matches!(policies.to_pass(Fit::default()), ToPass::Nothing), "no plugin at all");
+
+        let wasm = authorizer(PASSES);
+        host.publish(host.prepare(&name("other"), wasm, "").await.unwrap());
+        assert!(matches!(policies.to_pass(Fit::default()), ToPass::Unknown));
+        let (fit, station) = policies.fit(nobody_looks).unwrap();
+        assert_eq!(station, None);
+        assert!(matches!(policies.to_pass(fit), ToPass::Nothing));
+
+        host.retire(&name("other"));
+        assert!(matches!(policies.to_pass(fit), ToPass::Unknown), "another table");
+        assert!(size_of::<Fit>() <= 16, "every station keeps one");
     }
 }

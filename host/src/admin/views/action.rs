@@ -27,6 +27,9 @@ pub struct ActionView {
     pub name: String,
     pub block: String,
     pub sent: Sent,
+    /// Plugins with the hook `responder` are asked for the answer.
+    #[serde(default)]
+    pub open: bool,
     pub request: Vec<MemberView>,
     /// `null` where nobody answers.
     pub response: Option<Vec<MemberView>>,
@@ -78,6 +81,7 @@ impl ActionView {
             name: action.name.to_owned(),
             block: action.block.to_owned(),
             sent: Sent::of(action.direction),
+            open: action.is_open,
             request: members(&action.request),
             response: action.response.as_ref().map(members),
         })

@@ -15,7 +15,7 @@ use super::passage::{Held, Parcel, Passage};
 use super::{Actor, Done, Letter, now};
 use crate::domain::{AskedStation, ChangedFrame, StationId, StationRecord, Way};
 use crate::ocpp::{Dialect, Frame};
-use crate::policy::{Chain, Fit, Passed, Passing};
+use crate::policy::{Chain, Fit, Passed, Passing, ToPass};
 use crate::station::machine::{Input, Now};
 use crate::station::socket::{Parting, Socket};
 use crate::store::{Commit, Store, StoreError};
@@ -243,16 +243,15 @@ impl Actor {
         if self.live.take_change() {
             self.quirks.look_again();
         }
-        match self.policies.quirks(self.quirks.fit) {
-            crate::policy::Quirks::None => None,
-            crate::policy::Quirks::Some(chain) => Some(chain),
-            crate::policy::Quirks::Unknown => {
-                self.fit();
-                match self.policies.quirks(self.quirks.fit) {
-                    crate::policy::Quirks::Some(chain) => Some(chain),
-                    _ => None,
-                }
-            }
+        let mut to_pass = self.policies.to_pass(self.quirks.fit);
+        if matches!(to_pass, ToPass::Unknown) {
+            self.fit();
+            to_pass = self.policies.to_pass(self.quirks.fit);
+        }
+        match to_pass {
+            ToPass::Quirks(chain) => Some(chain),
+            // When the plugins have changed again meanwhile, the next frame sees it.
+            ToPass::Nothing | ToPass::Unknown => None,
         }
     }
 

@@ -5,17 +5,23 @@ use crate::domain::{Reply, Responded};
 
 const ASKED: &str = r#"[2,"1","DataTransfer",{"vendorId":"V"}]"#;
 
-/// A plugin accepts, relying on a state that it read at this revision.
+fn plugin() -> PluginName {
+    PluginName::new("answers").unwrap()
+}
+
+/// A plugin answers with this payload.
+fn answers(open: &Open, payload: &str, effects: Effects) -> Input {
+    let reply = open.fit(Reply::Answer(payload.to_owned())).unwrap();
+    let reply = Some((plugin(), "1".to_owned(), reply));
+    Input::Responded(Box::new(Responded { reply, failures: Vec::new(), is_asked: true }), effects)
+}
+
+/// It accepts, relying on a state that it read at this revision.
 fn accepts(open: &Open, revision: u64) -> Input {
-    let plugin = PluginName::new("answers").unwrap();
-    let payload = r#"{"status":"Accepted"}"#.to_owned();
-    let reply = open.fit(Reply::Answer(payload)).unwrap();
-    let read = StateRead { plugin: plugin.clone(), key: "k".to_owned(), revision };
-    let write = StateWrite { plugin: plugin.clone(), key: "k".to_owned(), value: Some(vec![1]) };
+    let read = StateRead { plugin: plugin(), key: "k".to_owned(), revision };
+    let write = StateWrite { plugin: plugin(), key: "k".to_owned(), value: Some(vec![1]) };
     let effects = Effects { reads: vec![read], writes: vec![write], ..Effects::default() };
-    let reply = Some((plugin, "1".to_owned(), reply));
-    let said = Responded { reply, failures: Vec::new(), is_asked: true };
-    Input::Responded(Box::new(said), effects)
+    answers(open, r#"{"status":"Accepted"}"#, effects)
 }
 
 /// Who answered, as far as the log knows, and how many could not.
@@ -59,6 +65,23 @@ fn an_answer_to_an_open_call_is_held_to_the_protocol() {
     });
     assert_eq!(bench.says(ASKED), r#"[3,"1",{"status":"UnknownVendorId"}]"#);
     assert_eq!(answered(&bench), [], "nobody was asked");
+}
+
+#[test]
+fn what_only_the_newest_version_asks_is_open_as_well() {
+    let mut bench = Bench::of_2_1();
+    let asked = r#"[2,"1","VatNumberValidation",{"vatNumber":"NL01"}]"#;
+    assert!(bench.says(asked).starts_with(r#"[4,"1","NotSupported""#), "without a plugin");
+    bench.responder = Box::new(|open| {
+        assert_eq!(
+            (open.ask.action, open.ask.station.protocol),
+            ("VatNumberValidation", "ocpp2.1")
+        );
+        let payload = r#"{ "vatNumber": "NL01", "status": "Accepted" }"#;
+        answers(open, payload, Effects::default())
+    });
+    assert_eq!(bench.says(asked), r#"[3,"1",{"vatNumber":"NL01","status":"Accepted"}]"#);
+    assert_eq!(answered(&bench), [(Some("answers".to_owned()), 0)]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::domain::{
-    CommandEnd, Content, Effects, Holding, HoldingKind, IdToken, Message, NewCommand, NewMessage,
-    PolicyRecords as _, QueuedCommand, Report, Reported, Seq, Shelf, ShelfMoves,
+    ChangedFrame, CommandEnd, Content, Effects, Holding, HoldingKind, IdToken, Message, NewCommand,
+    NewMessage, PolicyRecords as _, QueuedCommand, Report, Reported, Seq, Shelf, ShelfMoves, Way,
 };
 use crate::store::{ArchiveError, Kept, OpenError, Summary, TokenName, import};
 
@@ -55,6 +55,7 @@ async fn fill(store: &Store) {
     let (commands, messages) = (vec![command()], vec![message()]);
     commit.effects(Effects { writes: writes.into(), commands, messages, ..Effects::default() });
     commit.holdings(&station("CS-1:é"), &[shelf()]);
+    commit.changed_frame(&station("CS-1:é"), 1, &changed_frame(), None);
     store.commit(commit).await.unwrap();
 }
 
@@ -70,6 +71,16 @@ fn shelf() -> ShelfMoves {
         shelf: Shelf { kept: 1, held: 1, report: Some(report), ..Shelf::default() },
         revision: 0,
         holdings: vec![("[1.2] C.V Target".to_owned(), Some(holding))],
+    }
+}
+
+fn changed_frame() -> ChangedFrame {
+    ChangedFrame {
+        at: Millis(5),
+        way: Way::Inbound,
+        by: vec![("mender".parse().unwrap(), "1".to_owned())],
+        original: ",[\"ü\"]".repeat(2_000),
+        changed: "[]".to_owned(),
     }
 }
 
