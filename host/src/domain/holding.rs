@@ -15,7 +15,7 @@ use super::{Millis, PluginName};
 
 pub use difference::Difference;
 pub use kind::HoldingKind;
-pub use shelf::{Covered, MAX_REPORT_PARTS, Report, Shelf, ShelfMoves};
+pub use shelf::{Covered, MAX_REPORT_PARTS, MAX_REPORTS, Report, Shelf, ShelfMoves};
 
 /// Longest content that is kept, in bytes of JSON. A record holds three at most, and has to fit into one value.
 pub const MAX_CONTENT: usize = 16 << 10;
