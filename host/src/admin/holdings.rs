@@ -41,15 +41,17 @@ pub(super) struct HoldingsQuery {
     limit: Option<usize>,
 }
 
+/// What is asked for, and where it goes on.
+type Found = (Vec<(String, Holding)>, Option<String>);
+
 impl HoldingsQuery {
-    /// What is asked for, and where it goes on.
     fn read(
         &self,
         store: &Store,
         id: &StationId,
         kind: HoldingKind,
         limit: usize,
-    ) -> Result<(Vec<(String, Holding)>, Option<String>), StoreError> {
+    ) -> Result<Found, StoreError> {
         if let Some(key) = &self.key {
             let found = store.holding(id, kind, key)?.map(|found| (key.clone(), found));
             return Ok((found.into_iter().collect(), None));

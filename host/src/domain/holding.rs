@@ -207,6 +207,12 @@ impl Holding {
         self.gone.is_none() && (self.reported.is_some() || self.in_force().is_some())
     }
 
+    /// Stations take passwords and never show them: that they do not report one says nothing.
+    pub fn can_be_told(&self) -> bool {
+        let is_secret = |held: &Content| held.withheld == Some(Withheld::Secret);
+        self.reported.is_some() || !self.in_force().is_some_and(is_secret)
+    }
+
     /// What the station accepted last.
     pub fn in_force(&self) -> Option<&Content> {
         match &self.sent {

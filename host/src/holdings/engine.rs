@@ -67,7 +67,7 @@ fn report(
     };
     holding.marks.extend(things.marks.iter().filter_map(|mark| mark.of(thing)));
     holding.expires = expiry(things, thing).or(holding.expires);
-    let is_mention = things.is_mention();
+    let is_mention = things.is_mention(thing);
     let content = things.content(&key, thing);
     holding.reported = Some(Reported { content, at, is_mention });
     bench.put(&key, holding)?;

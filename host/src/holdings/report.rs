@@ -119,7 +119,8 @@ pub(super) fn sweep(
     was_told: impl Fn(&str, &Holding) -> bool,
 ) -> Result<(), ReadFailed> {
     for (key, holding) in bench.all()? {
-        let is_due = holding.is_held() && covered.has(&key, &holding.marks);
+        let is_due =
+            holding.is_held() && holding.can_be_told() && covered.has(&key, &holding.marks);
         if is_due && !was_told(&key, &holding) {
             bench.end(&key, GoneWhy::Missing)?;
         }
