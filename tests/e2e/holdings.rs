@@ -183,6 +183,11 @@ async fn an_old_station_has_its_profiles_settings_list_and_reservation_on_record
     let differing = ["station", "holdings", STATION, "variable", "--differing"];
     let table = cli.done(&differing).await.0;
     assert!(table.contains("sent 30, has 60") && !table.contains("ConnectionTimeOut"), "{table}");
+    let one = ["station", "holdings", STATION, "charging-profile", "--key", "8"];
+    let one = cli.done(&one).await.0;
+    assert!(one.contains("NotSupported") && one.contains("chargingSchedulePeriod"), "{one}");
+    let none = ["station", "holdings", STATION, "charging-profile", "--key", "88"];
+    assert!(cli.refused(&none).await.contains("nothing is known of a charging-profile 88"));
     let colours = format!("/v1/stations/{STATION}/holdings/colour");
     let (status, why) = house.server.api().try_send(Method::GET, &colours, None).await;
     assert!(status.as_u16() == 400 && why["error"]["message"].as_str().unwrap().contains("kind"));

@@ -11,8 +11,8 @@ use super::extract::{Named, NamedTwice, Params, parse_limit};
 use super::problem::Problem;
 use super::stations::not_found;
 use super::views::{HoldingView, HoldingsPage, ShelfView, ShelvesView};
-use crate::domain::{HoldingKind, StationId, StationRecord};
-use crate::store::Store;
+use crate::domain::{Holding, HoldingKind, StationId, StationRecord};
+use crate::store::{Store, StoreError};
 
 pub(super) async fn shelves(
     State(desk): State<Arc<Desk>>,
@@ -35,8 +35,39 @@ pub(super) async fn shelves(
 pub(super) struct HoldingsQuery {
     /// Only those that differ from what was sent.
     differing: Option<bool>,
+    /// Only this one.
+    key: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+}
+
+/// What is asked for, and where it goes on.
+type Found = (Vec<(String, Holding)>, Option<String>);
+
+impl HoldingsQuery {
+    fn read(
+        &self,
+        store: &Store,
+        id: &StationId,
+        kind: HoldingKind,
+        limit: usize,
+    ) -> Result<Found, StoreError> {
+        if let Some(key) = &self.key {
+            let found = store.holding(id, kind, key)?.map(|found| (key.clone(), found));
+            return Ok((found.into_iter().collect(), None));
+        }
+        let after = self.after.as_deref().filter(|after| !after.is_empty());
+        // Few differ: all there are have to be looked at to find them.
+        let is_differing = self.differing.unwrap_or_default();
+        let most = if is_differing { kind.most() as usize } else { limit };
+        let mut found = store.holdings(id, kind, after, most)?;
+        if is_differing {
+            found.retain(|(_, holding)| holding.differs());
+            found.truncate(limit);
+        }
+        let next = found.last().filter(|_| found.len() == limit).map(|(key, _)| key.clone());
+        Ok((found, next))
+    }
 }
 
 pub(super) async fn list(
@@ -52,19 +83,7 @@ pub(super) async fn list(
         if shelf.is_none() && !is_live {
             must_be_known(store, &id)?;
         }
-        let after = query.after.as_deref().filter(|after| !after.is_empty());
-        let is_wanted = query.differing.unwrap_or_default();
-        // Few differ: all there are have to be looked at to find them.
-        let found = match is_wanted {
-            true => {
-                let mut all = store.holdings(&id, kind, after, kind.most() as usize)?;
-                all.retain(|(_, holding)| holding.differs());
-                all.truncate(limit);
-                all
-            }
-            false => store.holdings(&id, kind, after, limit)?,
-        };
-        let next = found.last().filter(|_| found.len() == limit).map(|(key, _)| key.clone());
+        let (found, next) = query.read(store, &id, kind, limit)?;
         let holdings = found.into_iter().map(|(key, holding)| HoldingView::of(key, holding, now));
         let shelf = shelf.map(|(kind, shelf)| ShelfView::of(kind, shelf));
         Ok(HoldingsPage { shelf, holdings: holdings.collect(), next })

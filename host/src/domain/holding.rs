@@ -15,7 +15,7 @@ use super::{Millis, PluginName};
 
 pub use difference::Difference;
 pub use kind::HoldingKind;
-pub use shelf::{Covered, MAX_REPORT_PARTS, Report, Shelf, ShelfMoves};
+pub use shelf::{Covered, MAX_REPORT_PARTS, MAX_REPORTS, Report, Shelf, ShelfMoves};
 
 /// Longest content that is kept, in bytes of JSON. A record holds three at most, and has to fit into one value.
 pub const MAX_CONTENT: usize = 16 << 10;
@@ -205,6 +205,12 @@ impl Holding {
     /// The station has accepted it or reported it, and it has not gone.
     pub fn is_held(&self) -> bool {
         self.gone.is_none() && (self.reported.is_some() || self.in_force().is_some())
+    }
+
+    /// Stations take passwords and never show them: that they do not report one says nothing.
+    pub fn can_be_told(&self) -> bool {
+        let is_secret = |held: &Content| held.withheld == Some(Withheld::Secret);
+        self.reported.is_some() || !self.in_force().is_some_and(is_secret)
     }
 
     /// What the station accepted last.

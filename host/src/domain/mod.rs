@@ -39,8 +39,8 @@ pub use frame::{ChangedFrame, MAX_KEPT_FRAMES, Way};
 pub use hex::hex;
 pub use holding::{
     Accepted, Content, Covered, Difference, Gone, Holding, HoldingKind, HoldingState, MAX_CONTENT,
-    MAX_HOLDING_KEY, MAX_MARK, MAX_REPORT_PARTS, Report, Reported, Sent, Shelf, ShelfMoves,
-    Verdict as SentVerdict, Why as GoneWhy, Withheld,
+    MAX_HOLDING_KEY, MAX_MARK, MAX_REPORT_PARTS, MAX_REPORTS, Report, Reported, Sent, Shelf,
+    ShelfMoves, Verdict as SentVerdict, Why as GoneWhy, Withheld,
 };
 pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,

@@ -22,15 +22,13 @@ pub(super) fn hear(
     let spot = Spot::new(payload, &Value::Null);
     match &row.verb {
         Verb::Reports { things, paging } => {
-            if let Some(paging) = paging {
-                paging.part(bench, &spot, bytes, at);
-            }
+            let request = paging.as_ref().and_then(|it| it.part(bench, &spot, bytes, at));
             for things in *things {
                 for thing in spot.each(things.at) {
                     report(bench, things, &thing, at)?;
                 }
             }
-            settle(bench, at, false)
+            request.map_or(Ok(()), |request| settle(bench, request, at, false))
         }
         Verb::Ends { key, word, .. } => {
             let Some(key) = key.of(&spot, bench) else { return Ok(()) };
@@ -69,7 +67,7 @@ fn report(
     };
     holding.marks.extend(things.marks.iter().filter_map(|mark| mark.of(thing)));
     holding.expires = expiry(things, thing).or(holding.expires);
-    let is_mention = things.is_mention();
+    let is_mention = things.is_mention(thing);
     let content = things.content(&key, thing);
     holding.reported = Some(Reported { content, at, is_mention });
     bench.put(&key, holding)?;
@@ -133,7 +131,7 @@ impl Call<'_> {
                 let status = self.answered().text(STATUS);
                 let covers = covered(covers, &spot, bench);
                 ordered(bench, request, status, covers, self.called.sent);
-                settle(bench, self.called.ended, self.has_status(empty))
+                settle(bench, request, self.called.ended, self.has_status(empty))
             }
             Verb::Reports { .. } | Verb::Ends { .. } => Ok(()),
         }

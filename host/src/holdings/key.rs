@@ -131,8 +131,13 @@ impl Things {
         Content::new(key, value.to_string())
     }
 
-    pub(super) const fn is_mention(&self) -> bool {
-        matches!(self.content, Kept::Mention)
+    /// It only tells that the thing is there. So does one without a value: of what can be written only, or is not set.
+    pub(super) fn is_mention(&self, spot: &Spot<'_>) -> bool {
+        match self.content {
+            Kept::Mention => true,
+            Kept::First(paths) => paths.iter().all(|path| spot.value(path).is_none()),
+            Kept::Whole | Kept::Pick(_) => false,
+        }
     }
 }
 

@@ -9,16 +9,23 @@ use serde_json::Value;
 use super::bench::Bench;
 use super::path::Spot;
 use super::table::{MORE, Paging, REQUEST};
-use crate::domain::{Covered, GoneWhy, Holding, MAX_REPORT_PARTS, Millis, ReadFailed, Report};
+use crate::domain::{
+    Covered, GoneWhy, Holding, MAX_REPORT_PARTS, MAX_REPORTS, Millis, ReadFailed, Report,
+};
 
 impl Paging {
-    /// Notes one message of a report.
-    pub(super) fn part(&self, bench: &mut Bench<'_>, spot: &Spot<'_>, bytes: u64, at: Millis) {
-        let Some(request) = spot.number(REQUEST) else { return };
-        let known = bench.shelf.report.take().filter(|report| {
-            // Where parts have no numbers, one more than all is the first of another report.
-            report.request == request && (self.number.is_some() || report.whole.is_none())
-        });
+    /// Notes one message of a report; gives back which.
+    pub(super) fn part(
+        &self,
+        bench: &mut Bench<'_>,
+        spot: &Spot<'_>,
+        bytes: u64,
+        at: Millis,
+    ) -> Option<i64> {
+        let request = spot.number(REQUEST)?;
+        // Where parts have no numbers, one more than all is the first of another report.
+        let is_same = |known: &Report| self.number.is_some() || known.whole.is_none();
+        let known = take(bench, request).filter(is_same);
         let mut report = known.unwrap_or_else(|| Report::new(request));
         let next = u32::try_from(report.parts.len()).unwrap_or(u32::MAX);
         let number = match self.number {
@@ -39,8 +46,20 @@ impl Paging {
         if spot.value(MORE) != Some(&Value::Bool(true)) {
             report.last = number.or(report.last);
         }
-        bench.shelf.report = Some(report);
+        put(bench, report);
+        Some(request)
     }
+}
+
+fn take(bench: &mut Bench<'_>, request: i64) -> Option<Report> {
+    let reports = &mut bench.shelf.reports;
+    let known = reports.iter().position(|report| report.request == request);
+    known.map(|known| reports.remove(known))
+}
+
+fn put(bench: &mut Bench<'_>, report: Report) {
+    bench.shelf.reports.insert(0, report);
+    bench.shelf.reports.truncate(MAX_REPORTS);
 }
 
 /// A call that asks for a report was answered. Parts may have come before that.
@@ -51,8 +70,7 @@ pub(super) fn ordered(
     covers: Option<Covered>,
     sent: Millis,
 ) {
-    let known = bench.shelf.report.take().filter(|report| report.request == request);
-    let mut report = known.unwrap_or_else(|| Report::new(request));
+    let mut report = take(bench, request).unwrap_or_else(|| Report::new(request));
     // The number may have been used before, for a report that is over.
     let is_over = report.whole.is_some_and(|whole| whole < sent);
     let parts = report.parts.len();
@@ -68,16 +86,18 @@ pub(super) fn ordered(
     report.status = status;
     report.covers = covers;
     report.whole = None;
-    bench.shelf.report = Some(report);
+    put(bench, report);
 }
 
 /// Ends a report of which every part is there, or which has nothing to tell.
 pub(super) fn settle(
     bench: &mut Bench<'_>,
+    request: i64,
     at: Millis,
     has_nothing: bool,
 ) -> Result<(), ReadFailed> {
-    let Some(report) = &mut bench.shelf.report else { return Ok(()) };
+    let known = bench.shelf.reports.iter_mut().find(|report| report.request == request);
+    let Some(report) = known else { return Ok(()) };
     if report.whole.is_some() || !(has_nothing || report.has_all()) {
         return Ok(());
     }
@@ -99,7 +119,8 @@ pub(super) fn sweep(
     was_told: impl Fn(&str, &Holding) -> bool,
 ) -> Result<(), ReadFailed> {
     for (key, holding) in bench.all()? {
-        let is_due = holding.is_held() && covered.has(&key, &holding.marks);
+        let is_due =
+            holding.is_held() && holding.can_be_told() && covered.has(&key, &holding.marks);
         if is_due && !was_told(&key, &holding) {
             bench.end(&key, GoneWhy::Missing)?;
         }

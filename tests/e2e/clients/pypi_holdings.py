@@ -138,7 +138,10 @@ async def main():
         )
         accepted = await station.call(boot)
         print(json.dumps({"step": "booted", "status": accepted.status}), flush=True)
-        await listening
+        try:
+            await listening
+        except websockets.ConnectionClosed:
+            pass  # The server went away, as the story wants it.
 
 
 asyncio.run(main())

@@ -112,9 +112,9 @@ pub struct GoneView {
 
 impl ShelfView {
     pub fn of(kind: HoldingKind, shelf: Shelf) -> Self {
-        let Shelf { kept, held, differing, left_out, report, changed } = shelf;
+        let Shelf { kept, held, differing, left_out, reports, changed } = shelf;
         let (most, changed) = (kind.most(), Timestamp(changed));
-        let report = report.map(ReportView::of);
+        let report = reports.into_iter().next().map(ReportView::of);
         Self { kind, held, differing, kept, most, left_out, report, changed }
     }
 }

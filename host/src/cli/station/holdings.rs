@@ -6,9 +6,10 @@ use crate::admin::views::{
     ContentView, HoldingView, HoldingsPage, ReportView, ShelfView, ShelvesView,
 };
 use crate::cli::client::Client;
+use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::paging::{Page, more};
-use crate::cli::table::{Table, or_nothing};
+use crate::cli::table::{Table, or_nothing, visible};
 use crate::domain::{Difference, GoneWhy, HoldingKind, StationId, Withheld};
 
 /// Longest value in a table, in characters; `--json` has all of it.
@@ -20,6 +21,9 @@ pub(super) struct HoldingsArgs {
     id: StationId,
     /// Of this kind, such as variable or charging-profile [default: how many of each kind]
     kind: Option<HoldingKind>,
+    /// All of one thing, by its key
+    #[arg(long, requires = "kind", conflicts_with = "differing")]
+    key: Option<String>,
     /// Only where the station has something else than it accepted
     #[arg(long, requires = "kind")]
     differing: bool,
@@ -35,8 +39,17 @@ pub(super) async fn run(client: &Client, args: HoldingsArgs, output: Output) -> 
     };
     let mut query = args.page.query();
     query.push(("differing", args.differing.to_string()));
+    query.extend(args.key.iter().map(|key| ("key", key.clone())));
     let path = ["stations", id, "holdings", kind.as_str()];
     let page: HoldingsPage = client.get(&path, &query).await?;
+    if let Some(key) = &args.key {
+        let Some(holding) = page.holdings.first() else {
+            let next = format!("`plugpoint station holdings {id} {kind}` lists what there is");
+            let message = format!("nothing is known of a {kind} {}", visible(key));
+            return Err(Failure::new("holding-not-found", message, next).into());
+        };
+        return output.show(holding, details);
+    }
     output.show(&page, |page| table(&page.holdings))?;
     if let Some(shelf) = &page.shelf {
         if let Some(report) = &shelf.report {
@@ -97,13 +110,46 @@ fn table(holdings: &[HoldingView]) -> String {
             holding.key.clone(),
             state(holding),
             or_nothing((!about.is_empty()).then(|| about.join(", "))),
-            or_nothing(sent.map(|sent| value(&sent.content))),
+            or_nothing(sent.map(|sent| value_of(&sent.content))),
             or_nothing(sent.and_then(|sent| sent.status.as_ref())),
-            or_nothing(holding.reported.as_ref().map(value)),
+            or_nothing(holding.reported.as_ref().map(value_of)),
             or_nothing(differs(&holding.differences)),
         ]);
     }
     if table.is_empty() { "nothing\n".to_owned() } else { table.render() }
+}
+
+/// One thing with all that is kept of it.
+fn details(holding: &HoldingView) -> String {
+    let mut table = Table::new(&["KEY", &visible(&holding.key)]);
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("state", state(holding));
+    row("gone", or_nothing(holding.gone.as_ref().map(|gone| gone.at)));
+    row("expires", or_nothing(holding.expires));
+    for (name, word) in &holding.marks {
+        row(name, word.clone());
+    }
+    if let Some(sent) = &holding.sent {
+        let whose = sent.plugin.as_ref().map_or("operator", |plugin| plugin.as_str());
+        row("sent", whole(&sent.content));
+        row("sent by", format!("{whose}, command {}", or_nothing(sent.command.as_ref())));
+        row("status", or_nothing(sent.status.as_ref()));
+        row("reason", or_nothing(sent.reason.as_ref()));
+    }
+    for (name, content) in [("accepted", &holding.accepted), ("reported", &holding.reported)] {
+        if let Some(content) = content {
+            row(name, whole(content));
+        }
+    }
+    for difference in &holding.differences {
+        row("differs", or_nothing(differs(std::slice::from_ref(difference))));
+    }
+    table.render()
+}
+
+fn whole(content: &ContentView) -> String {
+    let value = content.value.as_ref().filter(|_| content.withheld.is_none());
+    format!("{} at {}", value.map_or_else(|| value_of(content), |it| plain(it)), content.at)
 }
 
 fn state(holding: &HoldingView) -> String {
@@ -115,7 +161,7 @@ fn state(holding: &HoldingView) -> String {
     }
 }
 
-fn value(content: &ContentView) -> String {
+fn value_of(content: &ContentView) -> String {
     match (&content.value, content.withheld) {
         (_, Some(Withheld::Secret)) => "(secret)".to_owned(),
         (_, Some(Withheld::TooLong(bytes))) => format!("({bytes} bytes)"),

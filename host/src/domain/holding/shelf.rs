@@ -11,6 +11,9 @@ use super::{Holding, HoldingKind};
 /// Parts of one report that are told apart. A station with thousands of variables sends some dozens.
 pub const MAX_REPORT_PARTS: usize = 1000;
 
+/// Reports of one kind that are followed at once. A station may still tell of one when the next is asked for.
+pub const MAX_REPORTS: usize = 2;
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
@@ -23,9 +26,9 @@ pub struct Shelf {
     /// What there was no room for, ever.
     #[serde(default)]
     pub left_out: u64,
-    /// The newest report.
+    /// Reports of which a part or an order came lately, the newest first.
     #[serde(default)]
-    pub report: Option<Report>,
+    pub reports: Vec<Report>,
     pub changed: Millis,
 }
 

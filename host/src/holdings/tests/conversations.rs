@@ -99,6 +99,32 @@ fn settings_of_both_families_stand_in_one_view() {
 }
 
 #[test]
+fn what_can_only_be_written_is_never_missing_and_never_differs() {
+    let mut first = Station::v1();
+    let change = json!({ "key": "AuthorizationKey", "value": "0123456789abcdef" });
+    first.call("ChangeConfiguration", change, json!({ "status": "Accepted" }));
+    first.call("GetConfiguration", json!({}), json!({ "configurationKey": [] }));
+    let kept = first.one("variable", "AuthorizationKey");
+    assert_eq!((kept.state(first.now), kept.differs()), (State::Accepted, false));
+
+    let mut second = Station::v2();
+    let named = |more: Value| {
+        let mut all = json!({ "component": { "name": "C" }, "variable": { "name": "Pin" } });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    let set = json!({ "setVariableData": [named(json!({ "attributeValue": "1234" }))] });
+    let result = named(json!({ "attributeStatus": "Accepted" }));
+    second.call("SetVariables", set, json!({ "setVariableResult": [result] }));
+    let told = named(json!({ "variableAttribute": [{ "mutability": "WriteOnly" }] }));
+    let part = json!({ "requestId": 1, "seqNo": 0, "generatedAt": "x", "reportData": [told] });
+    second.says("NotifyReport", &part);
+    let kept = second.one("variable", "C.Pin");
+    assert_eq!((kept.state(second.now), kept.differs()), (State::Reported, false));
+    assert_eq!(kept.seen().unwrap().text, "\"1234\"", "what it took is what it has");
+}
+
+#[test]
 fn no_password_and_no_card_is_kept_in_clear() {
     let mut station = Station::v1();
     let change = json!({ "key": "AuthorizationKey", "value": "0123456789abcdef" });

@@ -42,14 +42,14 @@ fn a_report_out_of_order_and_with_parts_twice_is_whole_when_all_are_there() {
         [PARTS - 1, 3, 3].into_iter().chain((0..PARTS - 1).filter(|n| *n != 3)).chain([0]);
     let (mut came, all) = (0, numbers.clone().count());
     for number in numbers {
-        let report = station.shelf("variable").report.unwrap();
+        let report = station.shelf("variable").reports.remove(0);
         let is_all_there = came >= all - 1;
         assert_eq!(report.whole.is_some(), is_all_there, "after {came}: {:?}", report.parts.len());
         station.says("NotifyReport", &part(2, number, "7"));
         came += 1;
     }
     let shelf = station.shelf("variable");
-    let report = shelf.report.unwrap();
+    let report = shelf.reports[0].clone();
     assert_eq!((report.parts.len(), report.repeated), (PARTS as usize, 2));
     assert_eq!(shelf.held, PARTS);
     assert_eq!(station.one("variable", "C.Old").state(station.now), State::Missing);
@@ -63,7 +63,7 @@ fn a_quick_station_reports_before_its_answer_is_on_record_and_numbers_are_used_a
         let sent = station.tick();
         (0..PARTS).for_each(|number| station.says("NotifyReport", &part(9, number, value)));
         station.answered(sent, "GetBaseReport", &order(9), &yes());
-        let report = station.shelf("variable").report.unwrap();
+        let report = station.shelf("variable").reports.remove(0);
         assert_eq!((report.parts.len(), report.repeated), (PARTS as usize, 0), "{value}");
         assert!(report.whole.is_some() && report.asked == Some(sent));
         let told = station.one("variable", "C.V7").reported.unwrap();
@@ -91,7 +91,7 @@ fn parts_without_numbers_are_whole_with_the_last_one() {
                                "chargingProfile": [profile(id, 10)] });
             station.says("ReportChargingProfiles", &told);
         }
-        assert_eq!(station.shelf("charging-profile").report.unwrap().parts.len(), 2);
+        assert_eq!(station.shelf("charging-profile").reports.remove(0).parts.len(), 2);
     }
     let state = |id: &str| station.one("charging-profile", id).state(station.now);
     assert_eq!(
@@ -129,7 +129,23 @@ fn of_a_report_about_a_person_nothing_is_kept_but_that_it_came() {
         station.says("NotifyCustomerInformation", &told);
     }
     let shelf = station.shelf("customer-information");
-    let report = shelf.report.unwrap();
+    let report = shelf.reports[0].clone();
     assert!(report.whole.is_some() && report.bytes > 100 && shelf.kept == 0);
     assert!(!station.dump().contains("Doe"));
+}
+
+#[test]
+fn a_report_that_is_still_told_does_not_disturb_the_next() {
+    let mut station = Station::v2();
+    station.call("GetBaseReport", order(1), yes());
+    (0..PARTS / 2).for_each(|number| station.says("NotifyReport", &part(1, number, "1")));
+    station.call("GetBaseReport", order(2), yes());
+    for number in 0..PARTS {
+        station.says("NotifyReport", &part(2, number, "2"));
+        let late = (number + PARTS / 2).min(PARTS - 1);
+        station.says("NotifyReport", &part(1, late, "1"));
+    }
+    let reports = station.shelf("variable").reports;
+    let whole: Vec<_> = reports.iter().map(|it| (it.request, it.whole.is_some())).collect();
+    assert_eq!(whole, [(1, true), (2, true)]);
 }

@@ -349,12 +349,12 @@ fn every_row_makes_something_of_its_message() {
             }
             Verb::Orders { .. } => {
                 carry_out(&mut station);
-                let report = station.shelf(row.kind.as_str()).report.unwrap();
+                let report = station.shelf(row.kind.as_str()).reports.remove(0);
                 assert!(report.asked.is_some(), "{subprotocol} {}", row.action);
             }
             Verb::Reports { things: [], .. } => {
                 carry_out(&mut station);
-                let report = station.shelf(row.kind.as_str()).report.unwrap();
+                let report = station.shelf(row.kind.as_str()).reports.remove(0);
                 assert!(report.whole.is_some(), "{subprotocol} {}", row.action);
             }
             Verb::Sets(_) | Verb::Answers { .. } | Verb::Reports { .. } => {

@@ -19,7 +19,7 @@ fn a_report_is_kept_in_the_commit_of_its_message() {
     let kept = bench.store.holding(&station(), KIND, "C.V").unwrap().unwrap();
     assert_eq!(kept.state(Millis(EPOCH)), HoldingState::Reported);
     assert_eq!(kept.seen().unwrap().text, "\"7\"");
-    assert!(shelf(&bench).report.unwrap().whole.is_some());
+    assert!(shelf(&bench).reports[0].whole.is_some());
     assert!(matches!(bench.facts().last(), Some(FactBody::Other { .. })));
 }
 

@@ -68,7 +68,7 @@ fn shelf() -> ShelfMoves {
     report.parts.insert(3, Millis(5));
     ShelfMoves {
         kind: HoldingKind::Variable,
-        shelf: Shelf { kept: 1, held: 1, report: Some(report), ..Shelf::default() },
+        shelf: Shelf { kept: 1, held: 1, reports: vec![report], ..Shelf::default() },
         revision: 0,
         holdings: vec![("[1.2] C.V Target".to_owned(), Some(holding))],
     }

@@ -2,7 +2,8 @@
 
 use crate::domain::{
     Accepted, Content, Holding, HoldingKind, MAX_CONTENT, MAX_HOLDING_KEY, MAX_MARK,
-    MAX_REPORT_PARTS, Report, Reported, Sent, SentVerdict, Shelf, ShelfMoves, Withheld,
+    MAX_REPORT_PARTS, MAX_REPORTS, Report, Reported, Sent, SentVerdict, Shelf, ShelfMoves,
+    Withheld,
 };
 use crate::store::{CommitError, Conflict};
 
@@ -88,7 +89,7 @@ async fn the_largest_there_can_be_is_kept() {
     };
     let mut report = Report::new(i64::MIN);
     report.parts = (0..).take(MAX_REPORT_PARTS).map(|n| (n, at)).collect();
-    let shelf = Shelf { report: Some(report), ..Shelf::default() };
+    let shelf = Shelf { reports: vec![report; MAX_REPORTS], ..Shelf::default() };
     let key = "k".repeat(MAX_HOLDING_KEY);
     let holdings = vec![(key.clone(), Some(holding.clone()))];
     let moves = [ShelfMoves { kind: KIND, shelf, revision: 0, holdings }];
