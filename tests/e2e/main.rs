@@ -36,3 +36,4 @@ mod storm;
 mod swap;
 mod tail;
 mod tariff;
+mod wanted;
