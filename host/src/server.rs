@@ -31,7 +31,7 @@ use crate::store::{Health, OpenError, Reserve, Store, StoreError};
 use crate::tls::{Authority, AuthorityError, Handshake, Own, OwnError};
 use crate::work::{
     Ages, Calls, Certificates, FreeSpace, Inboxes, LateBills, Observers, Outbox, Presence,
-    Retention, Rollout, RolloutError, Timers, Transfers, observed,
+    Retention, Rollout, RolloutError, Timers, Transfers, Wishes, observed,
 };
 
 /// Connections that may wait to be accepted. With the usual 511 a thousand stations that come back at once lose
@@ -97,6 +97,9 @@ pub struct Server {
     stopping: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
+
+/// What the admin API asks of `work`.
+type Followers = (Observers, Inboxes, Calls, Transfers, Wishes);
 
 /// What is shown to stations, and by whom it is signed.
 struct Tls {
@@ -181,7 +184,8 @@ impl Server {
         server.keep_house(space, ages);
         server.keep_metrics(metrics.clone());
         let transfers = server.open_files(&config, &security, &calls)?;
-        let followers = (observers.clone(), inboxes.clone(), calls, transfers);
+        let wishes = server.keep_settings(calls.clone());
+        let followers = (observers.clone(), inboxes.clone(), calls, transfers, wishes);
         // Theirs from now on, and nobody is heard before everything else is ready.
         let doors = (bind(config.listen)?, config.listen_tls.map(bind).transpose()?);
         server.stations = doors.0.local_addr().unwrap_or(config.listen);
@@ -212,6 +216,13 @@ impl Server {
             tokio::spawn(outbox.keep(stop())),
             tokio::spawn(timers.keep(stop())),
         ]);
+    }
+
+    /// Keeps stations configured as their operators want them.
+    fn keep_settings(&mut self, calls: Calls) -> Wishes {
+        let wishes = Wishes::new(self.store.clone(), self.registry.clone(), calls, wall_clock);
+        self.tasks.push(tokio::spawn(wishes.clone().keep(self.stopping.clone())));
+        wishes
     }
 
     /// Brings stations their certificates, and keeps the server's own fresh.
@@ -245,7 +256,7 @@ impl Server {
     fn open_admin(
         &mut self,
         rollout: Arc<Rollout>,
-        (observers, inboxes, calls, transfers): (Observers, Inboxes, Calls, Transfers),
+        (observers, inboxes, calls, transfers, wishes): Followers,
         when_nobody_decides: Verdict,
         metrics: PrometheusHandle,
         tls: &Tls,
@@ -258,6 +269,7 @@ impl Server {
             registry: self.registry.clone(),
             calls,
             transfers,
+            wishes,
             rollout,
             observers,
             inboxes,

@@ -37,3 +37,4 @@ mod storm;
 mod swap;
 mod tail;
 mod tariff;
+mod wanted;

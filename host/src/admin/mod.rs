@@ -26,6 +26,7 @@ mod strangers;
 mod tokens;
 mod transfers;
 pub mod views;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ use crate::domain::{Addresses, Millis, Verdict};
 use crate::station::registry::Registry;
 use crate::store::Store;
 use crate::tls::{Authority, Own};
-use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers};
+use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers, Wishes};
 
 pub use events::tell;
 pub use health::Serving;
@@ -68,6 +69,7 @@ pub struct Admin {
     pub registry: Registry,
     pub calls: Calls,
     pub transfers: Transfers,
+    pub wishes: Wishes,
     pub rollout: Arc<Rollout>,
     pub observers: Observers,
     pub inboxes: Inboxes,
@@ -110,6 +112,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}/frames", get(frames::list))
         .route("/stations/{id}/holdings", get(holdings::shelves))
         .route("/stations/{id}/holdings/{kind}", get(holdings::list))
+        .route("/stations/{id}/wanted", get(wanted::list))
+        .route("/stations/{id}/wanted/{name}", put(wanted::put).delete(wanted::delete))
+        .route("/wanted", get(wanted::unmet))
         .route("/stations/{id}/transfers", post(transfers::post).get(transfers::list))
         .route("/stations/{id}/transfers/{transfer}", get(transfers::get).delete(transfers::delete))
         .route("/stations/{id}/transfers/{transfer}/file", get(transfers::file))

@@ -14,6 +14,7 @@ mod transfers;
 mod unknown;
 mod upgrade;
 mod variable;
+mod wanted;
 
 use std::time::Duration;
 

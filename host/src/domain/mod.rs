@@ -24,6 +24,7 @@ mod tariff;
 mod token;
 mod transfer;
 mod units;
+mod wish;
 
 pub use address::{Addresses, BadPath, StationPath, segment, segments};
 pub use asked::{AskedStation, OpenAsk, Reply, Responded};
@@ -70,3 +71,7 @@ pub use transfer::{
     TransferEnd, TransferEnded, TransferKind, TransferNo, TransferStep, TransferTopic,
 };
 pub use units::{Millis, MilliwattHours};
+pub use wish::{
+    A_DAY, MAX_SETS_A_DAY, MAX_WISH_NAME, MAX_WISH_VALUE, MAX_WISHES, Meaning, StationWord, Tries,
+    Unwantable, Wish, WishName, WishState,
+};

@@ -2,8 +2,8 @@
 //! Encoded by whoever makes it, so that the one thread that writes has little to do. Knows no engine.
 
 use crate::domain::{
-    CertificateRequest, Durability, Effects, Fact, Holding, Message, Millis, NewCommand,
-    NewMessage, PluginName, Seq, ShelfMoves, StationId, Transfer, TransferNo,
+    CertificateRequest, Durability, Effects, Fact, Holding, HoldingKind, Message, Millis,
+    NewCommand, NewMessage, PluginName, Seq, ShelfMoves, StationId, Transfer, TransferNo,
 };
 
 use super::committer::Post;
@@ -249,6 +249,9 @@ impl Commit {
             self.synced();
         }
         for ShelfMoves { kind, shelf, revision, holdings } in moves {
+            if matches!(kind, HoldingKind::Variable | HoldingKind::LocalList) {
+                self.brings.settings += 1;
+            }
             for (key, holding) in holdings {
                 let key = (station.clone(), *kind, key.clone());
                 match holding {

@@ -52,6 +52,8 @@ pub struct Post {
     pub messages: u64,
     /// Stations' wishes for certificates.
     pub requests: u64,
+    /// Words of stations on their settings and lists.
+    pub settings: u64,
 }
 
 impl Post {
@@ -59,6 +61,7 @@ impl Post {
         self.commands += more.commands;
         self.messages += more.messages;
         self.requests += more.requests;
+        self.settings += more.settings;
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::domain::{
     CommandNo, FirmwareName, HoldingKind, IdToken, Millis, MilliwattHours, OrderedHook, Place,
-    PluginName, Pseudonym, Seq, SessionId, StationId, TransferNo,
+    PluginName, Pseudonym, Seq, SessionId, StationId, TransferNo, WishName,
 };
 
 use super::engine::KeyRange;
@@ -83,6 +83,8 @@ pub enum Table {
     OpenTransfer = b'f',
     /// What stations may fetch.
     Firmware = b'V',
+    /// What operators want stations to be configured with.
+    Wish = b'J',
 }
 
 /// A key, or a part of one, that keeps its order as bytes.
@@ -190,6 +192,7 @@ macro_rules! name_key {
 }
 
 name_key!(StationId, id => id.as_str(), text => Self::new(text).ok());
+name_key!(WishName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(FirmwareName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(PluginName, name => name.as_str(), text => Self::new(text).ok());
 name_key!(OrderedHook, hook => hook.as_str(), text => text.parse().ok());

@@ -13,6 +13,7 @@ mod retention;
 mod rollout;
 mod timers;
 mod transfers;
+mod wanted;
 
 pub use certificates::{Certificates, NotRenewed, ask_to_renew, keep_signed};
 pub use free_space::FreeSpace;
@@ -25,5 +26,6 @@ pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
 pub use timers::Timers;
 pub use transfers::{How, NotAsked, Span, Transfers, Wanted, WantedFile};
+pub use wanted::{NotWanted, Seen as SeenSetting, Wishes};
 
 use certificates::is_first_family;

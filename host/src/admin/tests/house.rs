@@ -23,7 +23,7 @@ use crate::station::machine::Manners;
 use crate::station::registry::Registry;
 use crate::store::{Commit, Expect, MemoryEngine, OpenSession, StationSession, Store, TokenName};
 use crate::tls::{Authority, Own, Source};
-use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers};
+use crate::work::{Calls, Inboxes, Observers, Rollout, Transfers, Wishes};
 
 /// When everything in these stories happens: 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Millis = Millis(1_767_225_600_000);
@@ -68,6 +68,7 @@ impl House {
         let router = router(Admin {
             store: store.clone(),
             transfers: Transfers::new(files, calls.clone(), registry.clone()),
+            wishes: Wishes::new(store.clone(), registry.clone(), calls.clone(), || NOW),
             calls,
             registry,
             rollout,

@@ -19,6 +19,7 @@ mod station;
 mod stranger;
 mod token;
 mod transfer;
+mod wish;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,7 @@ pub use transfer::{
     FirmwarePage, FirmwareView, OutgoingView, ReceivedView, SignatureBody, ToldView,
     TransferEndedView, TransferRequest, TransferView, TransfersPage,
 };
+pub use wish::{SaidView, WishBody, WishView, WishesPage};
 
 /// How many entries a list has when the caller does not say.
 pub const DEFAULT_PAGE: usize = 100;

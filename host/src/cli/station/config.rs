@@ -6,7 +6,7 @@ use serde_json::json;
 use super::report;
 use super::tongue::Tongue;
 use super::variable::{Name, Row, Setting, Whereabouts, keys, results};
-use super::{Patience, send};
+use super::{Patience, send, wanted};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -25,6 +25,12 @@ pub(super) enum ConfigCommand {
     Set(SetArgs),
     /// Have the station report all its variables (2.x)
     Report(report::ReportArgs),
+    /// Say what a station is to have, whether it is online or not: it is set when it can be, and kept so
+    Want(wanted::WantArgs),
+    /// Take that back: the station keeps what it has
+    Unwant(wanted::UnwantArgs),
+    /// List what is wanted of a station and what it has; without a station, what differs anywhere
+    Drift(wanted::DriftArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +73,9 @@ pub(super) async fn run(
         ConfigCommand::Get(args) => get(client, args, output).await,
         ConfigCommand::Set(args) => set(client, args, output).await,
         ConfigCommand::Report(args) => report::run(client, args, output).await,
+        ConfigCommand::Want(args) => wanted::want(client, args, output).await,
+        ConfigCommand::Unwant(args) => wanted::unwant(client, args, output).await,
+        ConfigCommand::Drift(args) => wanted::drift(client, args, output).await,
     }
 }
 

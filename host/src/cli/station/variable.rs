@@ -80,6 +80,17 @@ impl Whereabouts {
         }
     }
 
+    /// The name as the server keeps it, with the place in front and the attribute behind.
+    pub(super) fn key(&self, name: &Name) -> String {
+        let place = match (self.evse, self.connector) {
+            (Some(evse), Some(connector)) => format!("[{evse}.{connector}] "),
+            (Some(evse), None) => format!("[{evse}] "),
+            (None, _) => String::new(),
+        };
+        let attribute = self.attribute.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        format!("{place}{name}{attribute}")
+    }
+
     /// The members by which 2.x names a variable, for requests to get or set it.
     pub(super) fn named(&self, name: &Name) -> Value {
         let (component, variable) = component(name).unwrap_or((name.0.as_str(), ""));

@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::domain::{
     CertificateRequest, ConnectorState, Fact, Firmware, Holding, LoggedFact, Message,
     OperatorCommand, PluginName, QueuedCommand, Session, Shelf, StationCertificate, StationRecord,
-    TokenRecord, Transfer,
+    TokenRecord, Transfer, Wish,
 };
 use crate::store::StoreError;
 use crate::store::commit::{BYTES_VERSION, FACT_VERSION, MAX_RAW, NewFact};
@@ -142,6 +142,7 @@ tables! {
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
     UnpricedSession "unpriced-session" => records::<UnpricedSession>();
+    Wish "wish" => records::<Wish>();
 }
 
 impl<R> Port for Of<R>
