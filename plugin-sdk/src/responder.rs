@@ -10,8 +10,8 @@ pub use wit::{Refusal as CallRefusal, Reply};
 
 /// Answers calls of stations that the host leaves open, such as DataTransfer.
 pub trait Responder: Lifecycle {
-    /// `payload` is the call's, JSON; [`read`] makes a type of it. `None` leaves the call to the next responder. Pass over
-    /// actions that you do not know.
+    /// `payload` is the call's, JSON; [`read`] makes a type of it. `None` leaves the call to the next responder. Pass
+    /// over actions that you do not know.
     fn answer(&self, ask: &Ask, action: &str, payload: &str) -> Result<Option<Reply>, String>;
 }
 

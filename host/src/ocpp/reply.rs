@@ -22,8 +22,8 @@ const CODES: [ErrorCode; 9] = [
 ];
 
 impl Dialect {
-    /// The answer or the refusal as it is sent; why it cannot be, for whoever wants it said. Codes may be spelled as any
-    /// version spells them.
+    /// The answer or the refusal as it is sent; why it cannot be, for whoever wants it said. Codes may be spelled as
+    /// any version spells them.
     pub fn fit_reply(
         &self,
         action: &Action,

@@ -1,5 +1,5 @@
-//! The hook `responder` as a Rust function: asks for the answer to a call of a station. Knows no OCPP: whoever asks says
-//! what an answer is.
+//! The hook `responder` as a Rust function: asks for the answer to a call of a station. Knows no OCPP: whoever asks
+//! says what an answer is.
 
 use std::pin::pin;
 

@@ -1,5 +1,5 @@
-//! Which quirks a station has, and how a frame passes them: a chain in the operator's order, each gets what the one before
-//! it left. Whatever one of them does, there is a frame in the end.
+//! Which quirks a station has, and how a frame passes them: a chain in the operator's order, each gets what the one
+//! before it left. Whatever one of them does, there is a frame in the end.
 
 use std::sync::Arc;
 

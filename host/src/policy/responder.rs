@@ -7,8 +7,9 @@ use crate::domain::{Effects, OpenAsk, Responded};
 use crate::plugins::Fitting;
 
 impl Policies {
-    /// The responders whose manifest admits the station are asked in order, all before the one `deadline`. One that fails, or
-    /// whose reply is not `fitting`, is passed over and told. The effects are those of all calls that went well.
+    /// The responders whose manifest admits the station are asked in order, all before the one `deadline`. One that
+    /// fails, or whose reply is not `fitting`, is passed over and told. The effects are those of all calls that went
+    /// well.
     pub async fn respond<R>(
         &self,
         ask: &OpenAsk,

@@ -1,5 +1,5 @@
-//! Frames that plugins have changed on their way, as they were and as they are: the newest of each station. Long texts are
-//! kept in pieces. Knows nothing of what frames say.
+//! Frames that plugins have changed on their way, as they were and as they are: the newest of each station. Long texts
+//! are kept in pieces. Knows nothing of what frames say.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use super::{Store, StoreError};
 /// Longest piece of a text, in bytes. Control characters become six times as long in JSON.
 const PIECE: usize = 4096;
 
-/// As much of a text is kept, in bytes: reports of large stations come in parts of 64 KiB. What a station said at greater
-/// length is kept whole with its fact.
+/// As much of a text is kept, in bytes: reports of large stations come in parts of 64 KiB. What a station said at
+/// greater length is kept whole with its fact.
 pub const MAX_FRAME_TEXT: usize = 64 << 10;
 
 /// A frame, with the beginnings of its texts.

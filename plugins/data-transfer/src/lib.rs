@@ -60,8 +60,8 @@ impl Responder for DataTransfer {
     }
 }
 
-/// Kept with the fact that the call was made: once for every call, whatever crashes. By station, because stations that change
-/// the same key at the same time would have to wait for each other.
+/// Kept with the fact that the call was made: once for every call, whatever crashes. By station, because stations that
+/// change the same key at the same time would have to wait for each other.
 fn count(station: &str, entry: &Entry) -> Result<(), String> {
     let key = format!("asked/{station}/{}", entry.name());
     let asked: u64 = state::load(&key)?.unwrap_or(0);

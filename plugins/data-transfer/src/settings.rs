@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Longest `vendor` and `message` together, in bytes: they are part of a key of the state, which may have 256, as is the
-/// station's id.
+/// Longest `vendor` and `message` together, in bytes: they are part of a key of the state, which may have 256, as is
+/// the station's id.
 const MAX_NAMES: usize = 160;
 
 #[derive(Default, Deserialize)]

@@ -6,8 +6,8 @@
 pub(super) const LASTING: &[&str] =
     &["SecurityEventNotification", "NotifySettlement", "BatterySwap", "NotifyDERAlarm"];
 
-/// Calls of stations whose answer says something that the core does not know, in whichever versions have them. Reports that
-/// are only acknowledged are not among them: observers are told of those.
+/// Calls of stations whose answer says something that the core does not know, in whichever versions have them. Reports
+/// that are only acknowledged are not among them: observers are told of those.
 pub(super) const OPEN: &[&str] = &[
     "DataTransfer",
     // Contracts and certificates of cars.

@@ -7,8 +7,8 @@ use futures_util::future::AbortHandle;
 use super::Letter;
 use crate::station::machine::Now;
 
-/// Frames of one direction that may wait, and their bytes together. What comes beyond lets the first of them go on as it
-/// is.
+/// Frames of one direction that may wait, and their bytes together. What comes beyond lets the first of them go on as
+/// it is.
 const MAX_HELD: usize = 64;
 const MAX_HELD_BYTES: usize = 4 << 20;
 

@@ -1,8 +1,8 @@
-//! Frames on their way past the quirks of their station: each direction in order, none lost, whatever a quirk does. Knows
-//! no plugin's inside.
+//! Frames on their way past the quirks of their station: each direction in order, none lost, whatever a quirk does.
+//! Knows no plugin's inside.
 //!
-//! What waits in a direction waits behind one frame whose call is polled with the actor's other work, so that frames are
-//! read meanwhile. The end of a connection and the next one take their turn among the frames that came before them.
+//! What waits in a direction waits behind one frame whose call is polled with the actor's other work, so that frames
+//! are read meanwhile. The end of a connection and the next one take their turn among the frames that came before them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -328,8 +328,8 @@ fn keep_next(
     Ok(commit)
 }
 
-/// What a quirk makes of a frame is a message again, and where the frame was one, the same question or answer: else a call
-/// would get no answer, or that of another.
+/// What a quirk makes of a frame is a message again, and where the frame was one, the same question or answer: else a
+/// call would get no answer, or that of another.
 fn takes_the_place_of(dialect: &Dialect, frame: &str, mended: &str) -> Result<(), String> {
     let types = dialect.message_types;
     let mended = Frame::parse(mended, types)

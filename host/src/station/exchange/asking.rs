@@ -1,5 +1,5 @@
-//! What an exchange asks of the policies: of the authorisers whether a token may charge, of the responders what to answer
-//! to a call that the core leaves open. Knows no plugin.
+//! What an exchange asks of the policies: of the authorisers whether a token may charge, of the responders what to
+//! answer to a call that the core leaves open. Knows no plugin.
 
 use super::{Exchange, Grounds, Stage, Step};
 use crate::domain::{

@@ -36,8 +36,8 @@ struct Answer {
 }
 
 impl Responder for Policy {
-    /// `None` leaves the call to the next plugin, and in the end to the server. What it writes is kept with the fact that
-    /// the station called.
+    /// `None` leaves the call to the next plugin, and in the end to the server. What it writes is kept with the fact
+    /// that the station called.
     fn answer(&self, ask: &Ask, action: &str, payload: &str) -> Result<Option<Reply>, String> {
         if action != "DataTransfer" {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! Does to frames and calls, at stations tagged `marked`, whatever its settings say. For tests of what the host makes of
-//! that.
+//! Does to frames and calls, at stations tagged `marked`, whatever its settings say. For tests of what the host makes
+//! of that.
 
 use std::hint::black_box;
 
