@@ -149,7 +149,7 @@ impl Rim {
     ) -> Result<(), Unwritten> {
         for _ in 0..MAX_TRIES {
             let moves = match wire {
-                Some(wire) => wire.moves(entry, end, &self.store, (self.now)()).await?,
+                Some(wire) => wire.moves(entry, end, &self.store, (self.now)()).await,
                 None => Vec::new(),
             };
             let may_be_the_shelves = !moves.is_empty();
@@ -247,17 +247,23 @@ pub(super) struct OverTheWire {
 }
 
 impl OverTheWire {
+    /// A command must come to its end even if what is known of holdings cannot be read.
     async fn moves(
         &self,
         entry: &Entry,
         end: &CommandEnd,
         store: &Store,
         now: Millis,
-    ) -> Result<Vec<ShelfMoves>, StoreError> {
-        let Some(subprotocol) = self.subprotocol else { return Ok(Vec::new()) };
+    ) -> Vec<ShelfMoves> {
+        let Some(subprotocol) = self.subprotocol else { return Vec::new() };
         if !is_about_holdings(subprotocol, &entry.command.action) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
+        let (station, command) = (&entry.key.station, &entry.key.name);
+        let unread = |ReadFailed| {
+            warn!(%station, %command, "what it changes of the station's holdings is not on record");
+            Vec::new()
+        };
         let (answer, entry, end) = (self.answer.clone(), entry.clone(), end.clone());
         let store = store.clone();
         let moves = tokio::task::spawn_blocking(move || {
@@ -283,8 +289,7 @@ impl OverTheWire {
             };
             called.moves(station, &store)
         });
-        let moves = moves.await.unwrap_or(Err(ReadFailed));
-        moves.map_err(|ReadFailed| StoreError::Unavailable)
+        moves.await.unwrap_or(Err(ReadFailed)).unwrap_or_else(unread)
     }
 }
 
