@@ -71,8 +71,8 @@ fn yes() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_for_an_old_station_that_is_away_is_carried_out_when_it_comes() {
     let (dir, server) = house().await;
-    let said = server.cli().done(&["station", "config", "want", STATION, "HeartbeatInterval=300"]);
-    assert!(said.await.0.contains("unknown"));
+    let want = ["station", "config", "want", STATION, "HeartbeatInterval=300"];
+    assert!(server.cli().done(&want).await.0.contains("unknown"));
     server.kill().await;
     let server = Server::start(Start::new(&dir.path().join("data"))).await;
     let mut station = comes(&server, "ocpp1.6").await;
