@@ -7,6 +7,7 @@ mod change;
 mod command;
 mod event;
 mod holding;
+mod local_list;
 mod plugin;
 mod plugin_log;
 mod plugin_state;
@@ -30,6 +31,7 @@ pub use event::{EventBody, EventDetails, EventView, ReadingView, SampleView, Unr
 pub use holding::{
     ContentView, GoneView, HoldingView, HoldingsPage, ReportView, SentView, ShelfView, ShelvesView,
 };
+pub use local_list::{LocalListBody, LocalListView};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
     PluginsPage, RunningView, VersionView,

@@ -20,7 +20,7 @@ use crate::station::registry::{Command, CommandFailure, Live};
 use crate::store::{Commit, CommitError, Expect, Order, Store, StoreError, Unwritten};
 
 /// How long a station may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Settings in one message to a station that does not say how many it takes.
 const AT_ONCE: usize = 10;
@@ -36,9 +36,18 @@ pub(super) enum Again {
     Never,
 }
 
+impl Again {
+    fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At(one), Self::At(other)) => Self::At(one.min(other)),
+            (Self::Never, again) | (again, Self::Never) => again,
+        }
+    }
+}
+
 /// Why a look leads to nothing.
 #[derive(Debug, thiserror::Error)]
-enum Stuck {
+pub(super) enum Stuck {
     #[error(transparent)]
     Store(#[from] Unwritten),
     #[error("the call cannot be written: {0}")]
@@ -78,24 +87,34 @@ impl Picture {
         live: Option<&Live>,
     ) -> Result<Self, StoreError> {
         let wishes = store.page::<Wish>(station, None, Order::Ascending, MAX_WISHES)?;
-        let record = store.read::<StationRecord>(station)?.map(|record| record.value);
-        let spoken = live.and_then(|live| live.protocol).map(Tongue::of);
-        let wanted = record.as_ref().and_then(|record| record.wanted_protocol.as_deref());
-        let tongue = spoken.or(wanted.map(Tongue::of));
-        let boot = record.and_then(|record| record.boot);
-        let situation = Situation {
-            tongue,
-            booted: boot.as_ref().map(|boot| boot.at),
-            firmware: boot.and_then(|boot| boot.firmware),
-            connected: live.filter(|live| live.online).map(|live| live.since),
-        };
+        let situation = situation(store, station, live)?;
         let mut settings = Vec::with_capacity(wishes.len());
         for ((_, name), found) in wishes {
             let holding = store.holding(station, HoldingKind::Variable, name.as_str())?;
             settings.push(Setting::new(name, found.value, found.revision, holding.as_ref()));
         }
-        Ok(Self { situation, settings, fits: fits(store, station, tongue)? })
+        let fits = fits(store, station, situation.tongue)?;
+        Ok(Self { situation, settings, fits })
     }
+}
+
+/// What is live of a station, and what it said when it booted.
+pub(super) fn situation(
+    store: &Store,
+    station: &StationId,
+    live: Option<&Live>,
+) -> Result<Situation, StoreError> {
+    let record = store.read::<StationRecord>(station)?.map(|record| record.value);
+    let spoken = live.and_then(|live| live.protocol).map(Tongue::of);
+    let wanted = record.as_ref().and_then(|record| record.wanted_protocol.as_deref());
+    let tongue = spoken.or(wanted.map(Tongue::of));
+    let boot = record.and_then(|record| record.boot);
+    Ok(Situation {
+        tongue,
+        booted: boot.as_ref().map(|boot| boot.at),
+        firmware: boot.and_then(|boot| boot.firmware),
+        connected: live.filter(|live| live.online).map(|live| live.since),
+    })
 }
 
 fn fits(store: &Store, station: &StationId, tongue: Option<Tongue>) -> Result<Fits, StoreError> {
@@ -124,8 +143,19 @@ pub(super) fn number(
 }
 
 impl Wishes {
+    /// Settings first: they may say how long a list may be.
     pub(super) async fn round(&self, station: &StationId, live: &Live) -> Again {
-        match self.look(station, live).await {
+        let looked = async {
+            let settings = self.look(station, live).await?;
+            match settings {
+                Again::At(due) if due <= (self.now)() => Ok(settings),
+                Again::At(_) | Again::Never => {
+                    let list = self.look_at_list(station, live).await?;
+                    Ok(list.map_or(settings, |list| settings.sooner(list)))
+                }
+            }
+        };
+        match looked.await {
             Ok(again) => again,
             Err(Stuck::Store(Unwritten::Commit(CommitError::Conflict(_)))) => {
                 Again::At((self.now)())
