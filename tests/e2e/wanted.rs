@@ -183,6 +183,11 @@ async fn a_refused_wish_is_shown_and_not_repeated_until_it_changes() {
     let (_dir, server) = house().await;
     let api = server.api();
     want(&api, "HeartbeatInterval", "1").await;
+    let path = format!("/v1/stations/{STATION}");
+    api.put(&path, json!({ "acceptance": "rejected" })).await;
+    let mut station = comes(&server, "ocpp1.6").await;
+    assert_eq!(station.hear_within(QUIET).await, Reply::Silence, "it is not let in");
+    api.put(&path, json!({ "acceptance": "pending" })).await;
     let mut station = comes(&server, "ocpp1.6").await;
     station.is_called("GetConfiguration", keys("60")).await;
     station.is_called("ChangeConfiguration", json!({ "status": "Rejected" })).await;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tracing::{info, warn};
 
 use super::list::{Picture, Room, Step, Update};
-use super::round::{ANSWER_WITHIN, Again, Stuck, number, situation};
+use super::round::{ANSWER_WITHIN, Again, Stuck, UNTIL_IT_COMES_AGAIN, number, situation};
 use super::tongue::{Say, Tongue};
 use super::{AGAIN, Bell, NotWanted, PAGE, Wishes, aside};
 use crate::domain::{
@@ -108,6 +108,9 @@ impl Wishes {
         let found = aside(move || read(&store, &bell, &id, Some(&of), now)).await?;
         let Some(Found { picture, revision, situation }) = found else { return Ok(None) };
         let Some(tongue) = situation.tongue else { return Ok(None) };
+        if situation.is_rejected {
+            return Ok(Some(Again::At(now + UNTIL_IT_COMES_AGAIN)));
+        }
         let (state, step, due) = picture.stand(&situation, now);
         if due > now || step == Step::Rest {
             return Ok(Some(Again::At(due)));

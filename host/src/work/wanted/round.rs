@@ -13,8 +13,8 @@ use super::decide::{Fits, Next, Setting, Situation, next};
 use super::tongue::{Heard, Say, Tongue};
 use super::{AGAIN, Wishes, aside};
 use crate::domain::{
-    Holding, HoldingKind, MAX_WISHES, Meaning, Millis, StationId, StationRecord, StationWord, Wish,
-    WishName,
+    Acceptance, Holding, HoldingKind, MAX_WISHES, Meaning, Millis, StationId, StationRecord,
+    StationWord, Wish, WishName,
 };
 use crate::station::registry::{Command, CommandFailure, Live};
 use crate::store::{Commit, CommitError, Expect, Order, Store, StoreError, Unwritten};
@@ -27,6 +27,9 @@ const AT_ONCE: usize = 10;
 
 /// The most settings in one message, whatever a station says of itself.
 const MOST_AT_ONCE: usize = 100;
+
+/// For a station that is not let in. Once it is, it has to connect again.
+pub(super) const UNTIL_IT_COMES_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// When a station is to be looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +111,10 @@ pub(super) fn situation(
     let spoken = live.and_then(|live| live.protocol).map(Tongue::of);
     let wanted = record.as_ref().and_then(|record| record.wanted_protocol.as_deref());
     let tongue = spoken.or(wanted.map(Tongue::of));
+    let is_rejected = record.as_ref().is_some_and(|it| it.acceptance == Acceptance::Rejected);
     let boot = record.and_then(|record| record.boot);
     Ok(Situation {
+        is_rejected,
         tongue,
         booted: boot.as_ref().map(|boot| boot.at),
         firmware: boot.and_then(|boot| boot.firmware),
@@ -175,6 +180,9 @@ impl Wishes {
             return Ok(Again::Never);
         };
         let now = (self.now)();
+        if situation.is_rejected {
+            return Ok(Again::At(now + UNTIL_IT_COMES_AGAIN));
+        }
         let (doing, names) = match next(&settings, &situation, fits, now) {
             Next::Rest(until) => return Ok(Again::At(until)),
             Next::Read(names) => (Doing::Reading, names),
