@@ -13,6 +13,7 @@ mod health;
 mod holdings;
 mod hooks;
 mod key;
+mod local_list;
 mod ocpp;
 mod passwords;
 mod plugin_logs;
@@ -115,6 +116,10 @@ pub fn router(admin: Admin) -> Router {
         .route("/stations/{id}/wanted", get(wanted::list))
         .route("/stations/{id}/wanted/{name}", put(wanted::put).delete(wanted::delete))
         .route("/wanted", get(wanted::unmet))
+        .route(
+            "/stations/{id}/local-list",
+            get(local_list::get).put(local_list::put).delete(local_list::delete),
+        )
         .route("/stations/{id}/transfers", post(transfers::post).get(transfers::list))
         .route("/stations/{id}/transfers/{transfer}", get(transfers::get).delete(transfers::delete))
         .route("/stations/{id}/transfers/{transfer}/file", get(transfers::file))

@@ -58,6 +58,7 @@ pub(super) async fn put(
             change.clone().over(current.unwrap_or_default())
         })
         .await?;
+    desk.admin.wishes.tokens_changed();
     Ok(Json(TokenView::of(token, record)))
 }
 
@@ -76,6 +77,7 @@ pub(super) async fn delete(
     let mut commit = Commit::new();
     commit.delete::<TokenRecord>(&token, Expect::Revision(revision)).synced();
     desk.admin.store.commit(commit).await?;
+    desk.admin.wishes.tokens_changed();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -26,6 +26,7 @@ const NEXT: &[(Code, &str)] = &[
         Code::StationOffline,
         "wait until it is online, which `plugpoint events tail` shows; `station call … --queue 1h` waits for you",
     ),
+    (Code::ListNotKept, "`plugpoint station local-list ID --from-tokens` keeps it"),
     (Code::WishNotFound, "see `plugpoint station config drift ID`"),
     (Code::CommandNotFound, "see `plugpoint station commands ID --all`"),
     (Code::CommandOver, "see what came of it with `plugpoint station commands ID COMMAND`"),

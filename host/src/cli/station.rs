@@ -6,6 +6,7 @@ mod config;
 mod frames;
 mod handling;
 mod holdings;
+mod local_list;
 mod password;
 mod remote;
 mod report;
@@ -72,6 +73,8 @@ enum StationCommand {
     Config(config::ConfigCommand),
     /// List what a station holds: settings, charging profiles, reservations and the like, as sent and as it reports them
     Holdings(holdings::HoldingsArgs),
+    /// Keep a station's local list in step with the operator's tokens, or show how it stands
+    LocalList(local_list::LocalListArgs),
     /// Send any call to a station and wait for its answer, or have it queued
     #[command(disable_help_flag = true)]
     Call(call::CallArgs),
@@ -201,6 +204,7 @@ pub(super) async fn run(args: StationArgs, output: Output) -> anyhow::Result<()>
         StationCommand::Stop(args) => remote::stop(&client, args, output).await,
         StationCommand::Config(command) => config::run(&client, command, output).await,
         StationCommand::Holdings(args) => holdings::run(&client, args, output).await,
+        StationCommand::LocalList(args) => local_list::run(&client, args, output).await,
         StationCommand::Call(args) => call::call(&client, args, output).await,
         StationCommand::Commands(args) => call::commands(&client, args, output).await,
         StationCommand::Frames(args) => frames::list(&client, args, output).await,

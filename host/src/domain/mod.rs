@@ -15,6 +15,7 @@ mod hex;
 mod holding;
 mod ids;
 mod journal;
+mod local_list;
 mod plugin;
 mod ports;
 mod post;
@@ -47,6 +48,7 @@ pub use ids::{
     InvalidName, MAX_PLUGIN_NAME, MAX_STATION_ID, Place, PluginName, Seq, SessionId, StationId,
 };
 pub use journal::{JournalLine, LineLevel, Speaker};
+pub use local_list::{KeptList, ListEntry, MAX_LISTED, MAX_LISTED_TOKEN, TakenList};
 pub use plugin::{Digest, MAX_PLUGINS, OrderedHook, PluginVersion};
 pub use ports::{
     Effects, HoldingRecords, MAX_PLUGIN_SETTINGS, MAX_STATE_VALUE, PolicyRecords, ReadFailed,

@@ -85,6 +85,8 @@ pub enum Table {
     Firmware = b'V',
     /// What operators want stations to be configured with.
     Wish = b'J',
+    /// Local lists that are kept in step with the operator's tokens.
+    KeptList = b'j',
 }
 
 /// A key, or a part of one, that keeps its order as bytes.

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     CertificateRequest, CommandNo, ConnectorState, Firmware, FirmwareName, Holding, HoldingKind,
-    IdToken, Message, Millis, MilliwattHours, OperatorCommand, OrderedHook, Place, PluginName,
-    PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId, Shelf, StationCertificate,
-    StationId, StationRecord, TokenRecord, Transfer, TransferNo, Versioned, Wish, WishName,
+    IdToken, KeptList, Message, Millis, MilliwattHours, OperatorCommand, OrderedHook, Place,
+    PluginName, PluginVersion, Pseudonym, QueuedCommand, Seq, Session, SessionId, Shelf,
+    StationCertificate, StationId, StationRecord, TokenRecord, Transfer, TransferNo, Versioned,
+    Wish, WishName,
 };
 
 use super::StoreError;
@@ -64,6 +65,7 @@ record!(Shelf, Shelf by (StationId, HoldingKind), version 1);
 record!(Transfer, Transfer by (StationId, TransferNo), version 1);
 record!(OpenTransfer, OpenTransfer by (Millis, StationId, TransferNo), version 1);
 record!(Firmware, Firmware by FirmwareName, version 1);
+record!(KeptList, KeptList by StationId, version 1);
 record!(Wish, Wish by (StationId, WishName), version 1);
 record!(LastSeen, LastSeen by StationId, version 1);
 record!(KeptFrame, ChangedFrame by (StationId, u32), version 1);

@@ -26,6 +26,6 @@ pub use retention::{Ages, Done, Retention};
 pub use rollout::{Asked, HookOrder, Outcome, Rollout, RolloutError, Unrestored};
 pub use timers::Timers;
 pub use transfers::{How, NotAsked, Span, Transfers, Wanted, WantedFile};
-pub use wanted::{NotWanted, Seen as SeenSetting, Wishes};
+pub use wanted::{NotWanted, Seen as SeenSetting, SeenList, Wishes};
 
 use certificates::is_first_family;

@@ -8,6 +8,7 @@ mod command;
 mod event;
 mod frame;
 mod holding;
+mod local_list;
 mod plugin;
 mod plugin_log;
 mod plugin_state;
@@ -32,6 +33,7 @@ pub use frame::{FrameView, FramesPage, MenderView};
 pub use holding::{
     ContentView, GoneView, HoldingView, HoldingsPage, ReportView, SentView, ShelfView, ShelvesView,
 };
+pub use local_list::{LocalListBody, LocalListView};
 pub use plugin::{
     AskedView, InboxView, ObserverView, OrderChange, OrderView, PluginLoad, PluginView,
     PluginsPage, RunningView, VersionView,

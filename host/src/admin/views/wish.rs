@@ -63,7 +63,7 @@ impl WishView {
 }
 
 impl SaidView {
-    fn of(word: StationWord) -> Self {
+    pub(super) fn of(word: StationWord) -> Self {
         let StationWord { at, meaning, status, reason, .. } = word;
         Self { meaning, status, reason, at: Timestamp(at) }
     }

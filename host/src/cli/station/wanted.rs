@@ -112,7 +112,7 @@ fn table(wanted: &[WishView]) -> String {
     if table.is_empty() { "nothing\n".to_owned() } else { table.render() }
 }
 
-fn said(said: &SaidView) -> String {
+pub(super) fn said(said: &SaidView) -> String {
     match &said.reason {
         Some(reason) => format!("{} ({reason})", said.status),
         None => said.status.clone(),

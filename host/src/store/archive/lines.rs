@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::{
-    CertificateRequest, ConnectorState, Fact, Firmware, Holding, LoggedFact, Message,
+    CertificateRequest, ConnectorState, Fact, Firmware, Holding, KeptList, LoggedFact, Message,
     OperatorCommand, PluginName, QueuedCommand, Session, Shelf, StationCertificate, StationRecord,
     TokenRecord, Transfer, Wish,
 };
@@ -142,6 +142,7 @@ tables! {
     Unread "unread" => records::<Unread>();
     UnloadedPlugin "unloaded-plugin" => records::<UnloadedPlugin>();
     UnpricedSession "unpriced-session" => records::<UnpricedSession>();
+    KeptList "kept-list" => records::<KeptList>();
     Wish "wish" => records::<Wish>();
 }
 

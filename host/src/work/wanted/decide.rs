@@ -17,6 +17,8 @@ pub struct Situation {
     pub(super) firmware: Option<String>,
     pub(super) booted: Option<Millis>,
     pub(super) connected: Option<Millis>,
+    /// The operator lets it in no further than to its boot: nothing may be said to it.
+    pub(super) is_rejected: bool,
 }
 
 /// One setting: what is wanted, and what is there.
@@ -196,6 +198,7 @@ mod tests {
             firmware: Some("1".to_owned()),
             booted: Some(ago(600)),
             connected: Some(ago(601)),
+            is_rejected: false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Keeps stations configured as their operators want them: compares what is wanted with what stations hold, asks for what
+//! Keeps stations configured as their operators want them, and their local lists in step with the operator's tokens: compares what is wanted with what stations hold, asks for what
 //! nobody knows, sets what differs, and reads it back. Knows no HTTP. What is done next is `decide`'s to say; here is who is
 //! looked at, and when.
 //!
@@ -8,10 +8,13 @@
 
 mod decide;
 mod desk;
+mod keep_list;
+mod list;
 mod round;
 mod tongue;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +27,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::outbox::Calls;
-use crate::domain::{HoldingKind, Millis, Shelf, StationId, Wish, WishName};
+use crate::domain::{HoldingKind, KeptList, Millis, Shelf, StationId, Wish, WishName};
 use crate::station::registry::{Live, Registry};
 use crate::store::{All, Order, Store, StoreError};
 
 pub use self::desk::{NotWanted, Seen};
+pub use self::keep_list::SeenList;
 
 use self::decide::Setting;
+use self::keep_list::Roll;
 use self::round::Again;
 
 /// Stations that are talked to at once.
@@ -48,6 +53,9 @@ const BREATH: Duration = Duration::from_millis(200);
 /// The same for what stations are known to hold: reports of a large fleet come by the thousand.
 const LOOK_AT_SHELVES: Duration = Duration::from_secs(1);
 
+/// From a change of a token to the lists: whoever blocks one card often blocks several.
+const TOKENS_SETTLE: Duration = Duration::from_secs(1);
+
 /// The longest wait without a look at the clock, which somebody may set.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -55,7 +63,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// What a change of makes it worth to look at a station.
-const SHELVES: [HoldingKind; 1] = [HoldingKind::Variable];
+const SHELVES: [HoldingKind; 2] = [HoldingKind::Variable, HoldingKind::LocalList];
 
 /// What operators want of stations. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +79,9 @@ pub struct Wishes {
 #[derive(Default)]
 struct Bell {
     stations: Mutex<BTreeSet<StationId>>,
+    /// Counts the changes of tokens.
+    tokens: AtomicU64,
+    roll: Mutex<Roll>,
     rung: Notify,
 }
 
@@ -78,6 +89,15 @@ impl Bell {
     fn ring(&self, station: &StationId) {
         self.stations.lock().unwrap_or_else(PoisonError::into_inner).insert(station.clone());
         self.rung.notify_one();
+    }
+
+    fn tokens_changed(&self) {
+        self.tokens.fetch_add(1, Ordering::AcqRel);
+        self.rung.notify_one();
+    }
+
+    fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Acquire)
     }
 
     fn take(&self) -> BTreeSet<StationId> {
@@ -100,6 +120,10 @@ struct Watched {
 }
 
 impl Watched {
+    fn touch(&mut self) {
+        (self.due, self.is_touched) = (Millis(0), self.is_busy);
+    }
+
     /// When it is to be looked at; `None` while it is away or busy.
     fn due(&self, live: &Live) -> Option<Millis> {
         if self.is_busy || !live.online || live.protocol.is_none() {
@@ -124,12 +148,13 @@ impl Wishes {
                 return;
             }
         }
-        Rounds { wishes: self, watched: BTreeMap::new(), under_way: FuturesUnordered::new() }
-            .keep(stop)
-            .await;
+        let (watched, under_way) = (BTreeMap::new(), FuturesUnordered::new());
+        let tokens = self.bell.tokens();
+        let rounds = Rounds { wishes: self, watched, under_way, tokens, tokens_due: None };
+        rounds.keep(stop).await;
     }
 
-    /// Rings for every station that has wishes, at start.
+    /// Rings for every station that has wishes or a list, at start.
     async fn find_all(&self) -> Result<(), StoreError> {
         let (store, bell) = (self.store.clone(), Arc::clone(&self.bell));
         aside(move || {
@@ -137,6 +162,15 @@ impl Wishes {
             loop {
                 let page = store.page::<Wish>(All, after.as_ref(), Order::Ascending, PAGE)?;
                 page.iter().for_each(|((station, _), _)| bell.ring(station));
+                match page.last() {
+                    Some((last, _)) if page.len() == PAGE => after = Some(last.clone()),
+                    _ => break,
+                }
+            }
+            let mut after: Option<StationId> = None;
+            loop {
+                let page = store.page::<KeptList>(All, after.as_ref(), Order::Ascending, PAGE)?;
+                page.iter().for_each(|(station, _)| bell.ring(station));
                 match page.last() {
                     Some((last, _)) if page.len() == PAGE => after = Some(last.clone()),
                     _ => return Ok(()),
@@ -152,6 +186,9 @@ struct Rounds {
     wishes: Wishes,
     watched: BTreeMap<StationId, Watched>,
     under_way: FuturesUnordered<BoxFuture<'static, (StationId, Again)>>,
+    /// The change of tokens that lists were last held against, and when they are held against the next one.
+    tokens: u64,
+    tokens_due: Option<Instant>,
 }
 
 impl Rounds {
@@ -165,10 +202,7 @@ impl Rounds {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep_until(next_sweep) => {
-                    for station in self.wishes.bell.take() {
-                        let watched = self.watched.entry(station).or_default();
-                        (watched.due, watched.is_touched) = (Millis(0), watched.is_busy);
-                    }
+                    self.take_what_is_new();
                     let reported = post.borrow_and_update().settings;
                     if reported != settings && next_shelves <= Instant::now() {
                         (settings, next_shelves) = (reported, Instant::now() + LOOK_AT_SHELVES);
@@ -176,6 +210,7 @@ impl Rounds {
                     }
                     let pause = self.sweep();
                     let pause = if reported == settings { pause } else { pause.min(LOOK_AT_SHELVES) };
+                    let pause = self.tokens_due.map_or(pause, |_| pause.min(TOKENS_SETTLE));
                     next_sweep = Instant::now() + pause.max(BREATH);
                 }
                 Some((station, again)) = self.under_way.next() => self.ended(&station, again),
@@ -189,6 +224,22 @@ impl Rounds {
             if is_news {
                 next_sweep = next_sweep.min(Instant::now() + BREATH);
             }
+        }
+    }
+
+    /// Whose wishes have changed; everybody, when tokens have.
+    fn take_what_is_new(&mut self) {
+        for station in self.wishes.bell.take() {
+            self.watched.entry(station).or_default().touch();
+        }
+        let tokens = self.wishes.bell.tokens();
+        match self.tokens_due {
+            None if tokens != self.tokens => self.tokens_due = Some(Instant::now() + TOKENS_SETTLE),
+            Some(due) if due <= Instant::now() => {
+                (self.tokens, self.tokens_due) = (tokens, None);
+                self.watched.values_mut().for_each(Watched::touch);
+            }
+            Some(_) | None => {}
         }
     }
 
@@ -268,8 +319,8 @@ impl Rounds {
         });
         for (station, revisions) in looked.await.unwrap_or_default() {
             if let Some(watched) = self.watched.get_mut(&station) {
-                (watched.revisions, watched.due) = (revisions, Millis(0));
-                watched.is_touched = watched.is_busy;
+                watched.revisions = revisions;
+                watched.touch();
             }
         }
     }

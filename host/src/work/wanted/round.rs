@@ -13,20 +13,23 @@ use super::decide::{Fits, Next, Setting, Situation, next};
 use super::tongue::{Heard, Say, Tongue};
 use super::{AGAIN, Wishes, aside};
 use crate::domain::{
-    Holding, HoldingKind, MAX_WISHES, Meaning, Millis, StationId, StationRecord, StationWord, Wish,
-    WishName,
+    Acceptance, Holding, HoldingKind, MAX_WISHES, Meaning, Millis, StationId, StationRecord,
+    StationWord, Wish, WishName,
 };
 use crate::station::registry::{Command, CommandFailure, Live};
 use crate::store::{Commit, CommitError, Expect, Order, Store, StoreError, Unwritten};
 
 /// How long a station may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Settings in one message to a station that does not say how many it takes.
 const AT_ONCE: usize = 10;
 
 /// The most settings in one message, whatever a station says of itself.
 const MOST_AT_ONCE: usize = 100;
+
+/// For a station that is not let in. Once it is, it has to connect again.
+pub(super) const UNTIL_IT_COMES_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// When a station is to be looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +39,18 @@ pub(super) enum Again {
     Never,
 }
 
+impl Again {
+    fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At(one), Self::At(other)) => Self::At(one.min(other)),
+            (Self::Never, again) | (again, Self::Never) => again,
+        }
+    }
+}
+
 /// Why a look leads to nothing.
 #[derive(Debug, thiserror::Error)]
-enum Stuck {
+pub(super) enum Stuck {
     #[error(transparent)]
     Store(#[from] Unwritten),
     #[error("the call cannot be written: {0}")]
@@ -78,24 +90,36 @@ impl Picture {
         live: Option<&Live>,
     ) -> Result<Self, StoreError> {
         let wishes = store.page::<Wish>(station, None, Order::Ascending, MAX_WISHES)?;
-        let record = store.read::<StationRecord>(station)?.map(|record| record.value);
-        let spoken = live.and_then(|live| live.protocol).map(Tongue::of);
-        let wanted = record.as_ref().and_then(|record| record.wanted_protocol.as_deref());
-        let tongue = spoken.or(wanted.map(Tongue::of));
-        let boot = record.and_then(|record| record.boot);
-        let situation = Situation {
-            tongue,
-            booted: boot.as_ref().map(|boot| boot.at),
-            firmware: boot.and_then(|boot| boot.firmware),
-            connected: live.filter(|live| live.online).map(|live| live.since),
-        };
+        let situation = situation(store, station, live)?;
         let mut settings = Vec::with_capacity(wishes.len());
         for ((_, name), found) in wishes {
             let holding = store.holding(station, HoldingKind::Variable, name.as_str())?;
             settings.push(Setting::new(name, found.value, found.revision, holding.as_ref()));
         }
-        Ok(Self { situation, settings, fits: fits(store, station, tongue)? })
+        let fits = fits(store, station, situation.tongue)?;
+        Ok(Self { situation, settings, fits })
     }
+}
+
+/// What is live of a station, and what it said when it booted.
+pub(super) fn situation(
+    store: &Store,
+    station: &StationId,
+    live: Option<&Live>,
+) -> Result<Situation, StoreError> {
+    let record = store.read::<StationRecord>(station)?.map(|record| record.value);
+    let spoken = live.and_then(|live| live.protocol).map(Tongue::of);
+    let wanted = record.as_ref().and_then(|record| record.wanted_protocol.as_deref());
+    let tongue = spoken.or(wanted.map(Tongue::of));
+    let is_rejected = record.as_ref().is_some_and(|it| it.acceptance == Acceptance::Rejected);
+    let boot = record.and_then(|record| record.boot);
+    Ok(Situation {
+        is_rejected,
+        tongue,
+        booted: boot.as_ref().map(|boot| boot.at),
+        firmware: boot.and_then(|boot| boot.firmware),
+        connected: live.filter(|live| live.online).map(|live| live.since),
+    })
 }
 
 fn fits(store: &Store, station: &StationId, tongue: Option<Tongue>) -> Result<Fits, StoreError> {
@@ -124,8 +148,19 @@ pub(super) fn number(
 }
 
 impl Wishes {
+    /// Settings first: they may say how long a list may be.
     pub(super) async fn round(&self, station: &StationId, live: &Live) -> Again {
-        match self.look(station, live).await {
+        let looked = async {
+            let settings = self.look(station, live).await?;
+            match settings {
+                Again::At(due) if due <= (self.now)() => Ok(settings),
+                Again::At(_) | Again::Never => {
+                    let list = self.look_at_list(station, live).await?;
+                    Ok(list.map_or(settings, |list| settings.sooner(list)))
+                }
+            }
+        };
+        match looked.await {
             Ok(again) => again,
             Err(Stuck::Store(Unwritten::Commit(CommitError::Conflict(_)))) => {
                 Again::At((self.now)())
@@ -145,6 +180,9 @@ impl Wishes {
             return Ok(Again::Never);
         };
         let now = (self.now)();
+        if situation.is_rejected {
+            return Ok(Again::At(now + UNTIL_IT_COMES_AGAIN));
+        }
         let (doing, names) = match next(&settings, &situation, fits, now) {
             Next::Rest(until) => return Ok(Again::At(until)),
             Next::Read(names) => (Doing::Reading, names),
