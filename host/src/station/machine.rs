@@ -30,9 +30,12 @@ use crate::holdings::{self, Heard};
 use crate::ocpp::{Answer, BadFrame, Call, Dialect, ErrorCode, Fault, Frame, MessageId, Problem};
 use crate::store::{Commit, CommitError, Receipt, StoreError};
 
-/// CALLs of one station that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
+/// CALLs of one connection that may wait behind the one being worked on. OCPP-J allows none (1.6 §4.1.1); stations
 /// send several after boot.
 pub const MAX_WAITING_CALLS: usize = 16;
+
+/// The same with those of connections that broke: a station that comes back at once is not to blame for them.
+const MAX_WAITING_ALTOGETHER: usize = 4 * MAX_WAITING_CALLS;
 
 /// From one boot to the next of a station that was not accepted, at most.
 const BOOT_AGAIN: Duration = Duration::from_secs(60);
@@ -280,9 +283,9 @@ impl Machine {
         let Some(link) = &self.link else { return };
         let read = link.dialect.read_call(action, payload, link.handling.validation);
         let read = read.and_then(|call| self.probation.hears(action).map(|()| call));
-        let read = read.and_then(|call| match self.waiting.len() {
-            0..MAX_WAITING_CALLS => Ok(call),
-            _ => {
+        let read = read.and_then(|call| match self.is_crowded() {
+            false => Ok(call),
+            true => {
                 let why = "too many calls at once: wait for an answer before the next call";
                 Err(Fault::new(ErrorCode::GenericError, why))
             }
@@ -306,6 +309,11 @@ impl Machine {
                 }
             }
         }
+    }
+
+    fn is_crowded(&self) -> bool {
+        let waiting = self.waiting.iter().filter(|next| next.generation == self.generation);
+        waiting.count() >= MAX_WAITING_CALLS || self.waiting.len() >= MAX_WAITING_ALTOGETHER
     }
 
     /// What a station may get wrong is not lost on whoever could mend it.

@@ -80,6 +80,23 @@ fn over_2_0_1_a_pending_station_may_send_the_report_that_it_was_asked_for() {
 }
 
 #[test]
+fn calls_of_a_connection_that_broke_do_not_crowd_the_next_one() {
+    let mut bench = Bench::new();
+    bench.policy = Box::new(|_| None);
+    bench.says(r#"[2,"card","Authorize",{"idTag":"C"}]"#);
+    for _ in 0..16 {
+        assert_eq!(bench.says(r#"[2,"h","Heartbeat",{}]"#), "", "it waits");
+    }
+    let refused = bench.says(r#"[2,"h","Heartbeat",{}]"#);
+    assert!(refused.contains("too many calls at once"), "{refused}");
+    bench.input(Input::Unlinked { why: "cut".into() });
+    bench.link();
+    assert_eq!(bench.says(r#"[2,"h","Heartbeat",{}]"#), "", "it waits like others");
+    bench.input(Input::Decided(permitted().0, Effects::default()));
+    assert_eq!(bench.sent.len(), 1, "only the new connection hears an answer");
+}
+
+#[test]
 fn what_is_refused_is_on_record_with_its_text_and_a_flood_of_it_is_not() {
     let mut bench = Bench::new();
     let broken = r#"[2,"1","MeterValues",{"connectorId":1,"transactionId":,"meterValue":[]}]"#;
