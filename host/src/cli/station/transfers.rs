@@ -134,7 +134,9 @@ async fn ask(
     }
     let path = ["stations", id.as_str(), "transfers"];
     let begun: TransferView = client.post(&path, &request, timeout + GRACE).await?;
-    if !(how.wait || out.is_some()) || begun.ended.is_some() {
+    // A quick station is done before the answer to this is here; its log is still to be fetched.
+    let has_failed = begun.ended.as_ref().is_some_and(|it| it.outcome != TransferStep::Done);
+    if !(how.wait || out.is_some()) || has_failed {
         output.show(&begun, details)?;
         return must_be_good(&begun);
     }
