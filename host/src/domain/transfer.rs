@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::count::counted;
 use super::{CommandNo, Firmware, FirmwareName, Millis};
 
+/// What a station says that does nothing with files (DiagnosticsStatus, FirmwareStatus and UploadLogStatus of all versions).
+const IDLE: &str = "Idle";
+
 /// Transfers of which one station keeps the record. The next one makes the oldest go that has ended.
 pub const MAX_KEPT_TRANSFERS: usize = 50;
 
@@ -244,12 +247,22 @@ impl Transfer {
         }
     }
 
-    /// Whether a station's word is about this one, as far as it says. Where it names no request, the newest that is not over
-    /// is meant.
-    pub fn is_meant(&self, topic: TransferTopic, request: Option<i64>) -> bool {
-        let is_named =
-            request.is_none_or(|request| self.request.is_some_and(|own| i64::from(own) == request));
-        !self.is_over() && self.kind.topic() == topic && is_named
+    /// The one that a station's word is about, of its transfers from the newest to the oldest. Where the word names no
+    /// request, it is about the newest that the station has taken on; when that is over, it is a late or repeated word.
+    pub fn meant<'a>(
+        newest_first: impl IntoIterator<Item = &'a Self>,
+        topic: TransferTopic,
+        request: Option<i64>,
+    ) -> Option<&'a Self> {
+        let is_named = |it: &Self| {
+            request.is_none_or(|request| it.request.is_some_and(|own| i64::from(own) == request))
+        };
+        let was_refused = |it: &Self| {
+            it.ended.as_ref().is_some_and(|ended| matches!(ended.end, TransferEnd::Refused(_)))
+        };
+        let mut taken_on = newest_first.into_iter().filter(|it| !was_refused(it));
+        let newest = taken_on.find(|it| it.kind.topic() == topic && is_named(it));
+        newest.filter(|it| !it.is_over())
     }
 
     /// Takes a word of the station down, and says what it comes to.
@@ -259,7 +272,8 @@ impl Transfer {
             self.told.pop();
         }
         self.told.push(Told { at, status: status.clone() });
-        if !self.is_over() {
+        // Idle is what a station says that is asked how far it is, also when it has given up.
+        if !self.is_over() && status != IDLE {
             self.ended = None;
         }
         match TransferEnd::said_by(&status) {
@@ -320,20 +334,37 @@ mod tests {
     #[test]
     fn a_word_is_about_the_request_that_it_names_or_about_any() {
         let topic = TransferTopic::Log;
-        assert!(log(Some(7)).is_meant(topic, Some(7)));
-        assert!(log(Some(7)).is_meant(topic, None));
-        assert!(log(None).is_meant(topic, None));
-        assert!(!log(Some(7)).is_meant(topic, Some(8)));
-        assert!(!log(None).is_meant(topic, Some(8)), "it was asked without a number");
-        assert!(!log(Some(7)).is_meant(TransferTopic::Firmware, Some(7)));
+        let is_meant =
+            |it: &Transfer, topic, request| Transfer::meant([it], topic, request).is_some();
+        assert!(is_meant(&log(Some(7)), topic, Some(7)));
+        assert!(is_meant(&log(Some(7)), topic, None));
+        assert!(is_meant(&log(None), topic, None));
+        assert!(!is_meant(&log(Some(7)), topic, Some(8)));
+        assert!(!is_meant(&log(None), topic, Some(8)), "it was asked without a number");
+        assert!(!is_meant(&log(Some(7)), TransferTopic::Firmware, Some(7)));
         let mut over = log(Some(7));
         over.hear(Millis(2), "UploadFailure");
         assert_eq!(over.ended.clone().unwrap().end, TransferEnd::Failed("UploadFailure".into()));
-        assert!(over.is_meant(topic, Some(7)), "it may try again");
+        assert!(is_meant(&over, topic, Some(7)), "it may try again");
+        over.hear(Millis(3), "Idle");
+        assert!(!over.is_open(), "it has said nothing new");
         assert_eq!(over.hear(Millis(3), "Uploading"), TransferStep::Told);
         assert!(over.is_open() && over.opens("ab", Millis(3)).is_ok());
         assert_eq!(over.hear(Millis(4), "Uploaded"), TransferStep::Done);
-        assert!(!over.is_meant(topic, Some(7)), "it is done");
+        assert!(!is_meant(&over, topic, Some(7)), "it is done");
+    }
+
+    #[test]
+    fn a_word_without_a_request_is_not_about_what_was_over_before_the_newest() {
+        let topic = TransferTopic::Log;
+        let (mut failed, mut done, mut refused) = (log(None), log(None), log(None));
+        failed.hear(Millis(2), "UploadFailure");
+        done.hear(Millis(4), "Uploaded");
+        refused.end(Millis(5), TransferEnd::Refused("Rejected".into()));
+        assert!(Transfer::meant([&done, &failed], topic, None).is_none(), "it says so once more");
+        let open = log(None);
+        let meant = Transfer::meant([&refused, &open, &done], topic, None);
+        assert!(std::ptr::eq(meant.unwrap(), &raw const open), "what it refused it does not do");
     }
 
     #[test]

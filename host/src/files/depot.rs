@@ -138,9 +138,12 @@ impl Depot {
             if !is_old && left <= bounds.keep_bytes {
                 break;
             }
-            std::fs::remove_file(path)?;
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                // Somebody else may have removed it in the same moment.
+                _ => removed += 1,
+            }
             left -= size;
-            removed += 1;
         }
         Ok(removed)
     }

@@ -21,6 +21,9 @@ use crate::store::Room;
 /// Of what is too large, so many bytes are read and thrown away: a station that is still sending hears no answer.
 const DISCARD: u64 = 16 << 20;
 
+/// And for so long.
+const DISCARD_FOR: Duration = Duration::from_secs(60);
+
 /// Parts of a form that are looked at.
 const MAX_PARTS: usize = 16;
 
@@ -44,7 +47,7 @@ pub(super) async fn send(
     let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let form = kind.filter(|kind| kind.trim_start().to_ascii_lowercase().starts_with(FORM));
     if form.is_none() && said.is_some_and(|bytes: u64| bytes > most) {
-        discard(&mut body).await;
+        let _ = tokio::time::timeout(DISCARD_FOR, discard(&mut body)).await;
         return Err(Refused::TooLarge(most));
     }
     let mut incoming = files.depot.begin(Shelf::Uploads, most).await?;
@@ -62,7 +65,7 @@ pub(super) async fn send(
             files.note_try(&key, incoming.bytes()).await;
             drop(incoming);
             if matches!(refused, Refused::TooLarge(_)) {
-                discard(&mut body).await;
+                let _ = tokio::time::timeout(DISCARD_FOR, discard(&mut body)).await;
             }
             return Err(refused);
         }
@@ -87,6 +90,11 @@ async fn keep(
         Err(error) => Err(error.into()),
     };
     if let Err(refused) = noted {
+        // The same log, sent once more, has the same name as the one that is on record.
+        let known = files.transfer(key)?.and_then(|transfer| transfer.received);
+        if known.is_some_and(|received| received.file == stored.name) {
+            return Err(refused);
+        }
         if let Err(error) = files.depot.remove(Shelf::Uploads, &stored.name).await {
             warn!(%station, transfer = %number, %error, "a file is not on record and stays");
         }
@@ -95,10 +103,15 @@ async fn keep(
     let (depot, bounds) = (files.depot.clone(), files.bounds);
     let trimming =
         tokio::task::spawn_blocking(move || depot.trim_uploads(SystemTime::now(), bounds));
-    trimming.await.map_err(std::io::Error::other)??;
+    // It is here and on record, whatever becomes of others.
+    if let Err(error) = trimming.await.map_err(std::io::Error::other).and_then(|trimmed| trimmed) {
+        warn!(%error, "old logs are not removed");
+    }
     let before = transfer.received.as_ref().map(|before| &before.file);
-    if let Some(before) = before.filter(|before| **before != stored.name) {
-        files.depot.remove(Shelf::Uploads, before).await?;
+    if let Some(before) = before.filter(|before| **before != stored.name)
+        && let Err(error) = files.depot.remove(Shelf::Uploads, before).await
+    {
+        warn!(%station, transfer = %number, %error, "a log that was sent anew stays");
     }
     info!(%station, transfer = %number, bytes = stored.bytes, sha256 = stored.sha256, "a log is here");
     Ok(())

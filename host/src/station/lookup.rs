@@ -55,9 +55,11 @@ pub(super) async fn look(
         Look::Transfer { topic, request } => {
             let kept =
                 store.page::<Transfer>(station, None, Order::Descending, MAX_KEPT_TRANSFERS)?;
-            let mut newest_first = kept.into_iter();
-            let meant = newest_first.find(|(_, kept)| kept.value.is_meant(topic, request));
-            Found::Transfer(meant.map(|((_, number), transfer)| (number, transfer)))
+            let all = || kept.iter().map(|(_, transfer)| &transfer.value);
+            let meant = Transfer::meant(all(), topic, request);
+            let place = meant.and_then(|meant| all().position(|it| std::ptr::eq(it, meant)));
+            let found = place.and_then(|place| kept.into_iter().nth(place));
+            Found::Transfer(found.map(|((_, number), transfer)| (number, transfer)))
         }
         Look::Event { transaction, number, token } => {
             let key = (station.clone(), transaction.clone(), number);

@@ -30,9 +30,9 @@ pub(super) struct UpgradeArgs {
     /// Where it is to connect, for OCPP 2.x; without it, the first address of the server that fits
     #[arg(long, value_name = "URL")]
     address: Option<String>,
-    /// The place of the new connection's settings in the station, for OCPP 2.x
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    slot: u32,
+    /// The place of the new connection's settings in the station, for OCPP 2.x [default: the first that is not in use]
+    #[arg(long, value_name = "N")]
+    slot: Option<u32>,
     /// The station's network interface, for OCPP 2.x
     #[arg(long, value_name = "NAME", default_value = "Wired0")]
     interface: String,
@@ -146,8 +146,16 @@ async fn tell_network(
     version: &str,
     output: Output,
 ) -> anyhow::Result<bool> {
-    output.progress(&format!("telling it another connection, to {url} (SetNetworkProfile)"));
-    let payload = json!({ "configurationSlot": args.slot, "connectionData": {
+    let place = json!({
+        "component": { "name": "OCPPCommCtrlr" },
+        "variable": { "name": "NetworkConfigurationPriority" },
+    });
+    let asked = json!({ "getVariableData": [place] });
+    let answer = send(client, &args.id, "GetVariables", asked, args.patience).await?;
+    let before = in_use(&answer)?;
+    let slot = free_slot(args.slot, &before)?;
+    output.progress(&format!("telling it connection {slot}, to {url} (SetNetworkProfile)"));
+    let payload = json!({ "configurationSlot": slot, "connectionData": {
         "ocppVersion": version,
         "ocppTransport": "JSON",
         "ocppCsmsUrl": url,
@@ -158,32 +166,46 @@ async fn tell_network(
     let answer = send(client, &args.id, "SetNetworkProfile", payload, args.patience).await?;
     answer.must_be_accepted("another --slot may do; `station config report` lists the slots")?;
     output.progress("telling it to try that one first (SetVariables)");
-    let place = json!({
-        "component": { "name": "OCPPCommCtrlr" },
-        "variable": { "name": "NetworkConfigurationPriority" },
-    });
-    let asked = json!({ "getVariableData": [place] });
-    let answer = send(client, &args.id, "GetVariables", asked, args.patience).await?;
-    let before = answer.value()["getVariableResult"][0]["attributeValue"].clone();
     let mut wanted = place;
-    wanted["attributeValue"] = priority(args.slot, before.as_str().unwrap_or_default()).into();
+    // The old connections stay behind the new one: a station that cannot come by it comes as before.
+    let order: Vec<_> = std::iter::once(slot).chain(before).map(|slot| slot.to_string()).collect();
+    wanted["attributeValue"] = order.join(",").into();
     let payload = json!({ "setVariableData": [wanted] });
     let answer = send(client, &args.id, "SetVariables", payload, args.patience).await?;
     took(&answer, answer.value()["setVariableResult"][0]["attributeStatus"].as_str())?;
     Ok(true)
 }
 
+/// The slots of the connections that the station tries, in its order.
+fn in_use(answer: &Answer) -> Result<Vec<u32>, Failure> {
+    let value = answer.value();
+    let result = &value["getVariableResult"][0];
+    let said =
+        result["attributeValue"].as_str().filter(|_| result["attributeStatus"] == "Accepted");
+    let slots = said.map(|said| said.split(',').map(|slot| slot.trim().parse().ok()).collect());
+    slots.flatten().ok_or_else(|| {
+        let message = "the station does not say which connections it has";
+        let next = "it is let in as before; without a way back it is not told another";
+        let failure = Failure::new("rejected-by-station", message, next);
+        failure.with_details(answer.response.response.clone())
+    })
+}
+
+/// Never one in use: that is the way back.
+fn free_slot(wanted: Option<u32>, before: &[u32]) -> Result<u32, Failure> {
+    match wanted {
+        Some(slot) if before.contains(&slot) => {
+            let message = format!("connection {slot} is in use, and is the way back");
+            Err(Failure::usage(message, "leave --slot out, or name another"))
+        }
+        Some(slot) => Ok(slot),
+        None => Ok((1..).find(|slot| !before.contains(slot)).unwrap_or_default()),
+    }
+}
+
 /// The protocol in the words of SetNetworkProfile: 2.0.1 calls itself OCPP20.
 fn version(subprotocol: Option<&str>) -> &'static str {
     if subprotocol == Some("ocpp2.1") { "OCPP21" } else { "OCPP20" }
-}
-
-/// The old connections stay behind the new one, so that a station that cannot come by it comes as before.
-fn priority(first: u32, before: &str) -> String {
-    let first = first.to_string();
-    let others = before.split(',').map(str::trim);
-    let others = others.filter(|slot| !slot.is_empty() && *slot != first);
-    std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(",")
 }
 
 /// Whether it counts after a restart only.
@@ -250,9 +272,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_new_connection_is_tried_first_and_the_old_ones_stay() {
-        assert_eq!(priority(2, "1"), "2,1");
-        assert_eq!(priority(2, "1, 2,3"), "2,1,3");
-        assert_eq!(priority(2, ""), "2");
+    fn a_connection_in_use_is_never_written_over() {
+        assert_eq!(free_slot(None, &[1]).unwrap(), 2);
+        assert_eq!(free_slot(None, &[2, 1]).unwrap(), 3);
+        assert_eq!(free_slot(None, &[2]).unwrap(), 1);
+        assert_eq!(free_slot(Some(7), &[2]).unwrap(), 7);
+        assert!(free_slot(Some(2), &[2, 1]).is_err());
     }
 }

@@ -113,7 +113,7 @@ impl Setting {
             true => Stand { state: WishState::Unanswered, step, due: rested },
             false => Stand { state, step, due: now },
         };
-        let read_due = self.read_due(situation);
+        let read_due = self.read_due(situation, now);
         match is_met {
             Some(true) if read_due <= now => step(WishState::Met, Step::Read),
             Some(true) => Stand { state: WishState::Met, step: Step::Read, due: read_due },
@@ -132,13 +132,15 @@ impl Setting {
     }
 
     /// From when on the station's own word is too old: it has started again since, or taken something else.
-    fn read_due(&self, situation: &Situation) -> Millis {
+    fn read_due(&self, situation: &Situation, now: Millis) -> Millis {
         if self.wish.is_unreadable {
             return Millis(u64::MAX);
         }
         let Some(heard) = self.told.max(self.wish.read) else { return Millis(0) };
         let taken = self.wish.word.as_ref().filter(|word| word.meaning == Meaning::Taken);
-        let newer = taken.map(|word| word.at).max(situation.booted);
+        // A moment that is yet to come was noted before our clock was set back, and says nothing.
+        let passed = |at: &Millis| *at <= now;
+        let newer = taken.map(|word| word.at).filter(passed).max(situation.booted.filter(passed));
         if newer.is_some_and(|newer| heard < newer) { Millis(0) } else { heard + LOOK_AGAIN }
     }
 }

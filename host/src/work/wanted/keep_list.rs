@@ -59,9 +59,9 @@ impl Wishes {
         let before = self.store.read::<KeptList>(station)?;
         let (kept, revision) =
             before.map_or_else(Default::default, |found| (found.value, found.revision));
-        let KeptList { version, taken, .. } = kept;
+        let KeptList { version, taken, is_doubtful, .. } = kept;
         let since = (self.now)();
-        let list = KeptList { groups, since, version, taken, ..KeptList::default() };
+        let list = KeptList { groups, since, version, taken, is_doubtful, ..KeptList::default() };
         let mut commit = Commit::new();
         commit.put(station, &list, Expect::Revision(revision)).synced();
         self.store.commit(commit).await?;
@@ -206,6 +206,8 @@ impl Talk<'_> {
         noted.value.tries = noted.value.tries.begun((self.wishes.now)());
         if let Some(update) = &update {
             noted.value.version = update.version;
+            // Until its answer is on record, nobody knows which list it has.
+            noted.value.is_doubtful = true;
         }
         self.save(&mut noted).await?;
         let Say { action, payload } = say;
@@ -220,9 +222,11 @@ impl Talk<'_> {
                     "NotImplemented" | "NotSupported" => Meaning::Absent,
                     _ => Meaning::Refused,
                 };
+                list.is_doubtful = before.value.is_doubtful;
                 self.note(list, meaning, &code, Some(&description), now);
             }
             Err(CommandFailure::Invalid(fault)) => {
+                list.is_doubtful = before.value.is_doubtful;
                 self.note(list, Meaning::Refused, "not sent", Some(&fault.description), now);
             }
             Err(failure @ (CommandFailure::Offline | CommandFailure::Busy)) => {
@@ -264,6 +268,7 @@ impl Talk<'_> {
             }
             return;
         };
+        list.is_doubtful = false;
         let status = answer["status"].as_str().unwrap_or_default();
         let info = &answer["statusInfo"];
         let reason = info["additionalInfo"].as_str().or(info["reasonCode"].as_str());
@@ -277,13 +282,14 @@ impl Talk<'_> {
             // It has another list than it said: asked again, and told the whole. When it does not take that either, the
             // waits grow.
             "VersionMismatch" => {
-                if !update.is_full {
+                if !update.is_full && !update.is_rest {
                     list.tries = list.tries.answered();
                 }
                 (list.is_doubtful, list.taken) = (true, None);
             }
-            // Perhaps it only cannot do this change.
-            "Failed" if !update.is_full => {
+            // Perhaps it only cannot do this change. What does not fit into one message comes as changes, too: whoever fails
+            // at those has no room for it all.
+            "Failed" if !update.is_full && !update.is_rest => {
                 list.tries = list.tries.answered();
                 list.taken = None;
             }

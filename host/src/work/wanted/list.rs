@@ -61,6 +61,8 @@ pub(super) enum Step {
 pub(super) struct Update {
     pub(super) version: u32,
     pub(super) is_full: bool,
+    /// Of a list that does not fit into one message.
+    pub(super) is_rest: bool,
     put: Vec<ListEntry>,
     drop: Vec<String>,
     /// What the station has when it has taken it.
@@ -112,7 +114,11 @@ impl Picture {
             _ => {}
         }
         let ask = match self.told.max(list.asked) {
-            Some(told) if !list.is_doubtful && situation.booted.is_none_or(|it| it <= told) => {
+            // A boot that is yet to come was noted before our clock was set back.
+            Some(told)
+                if !list.is_doubtful
+                    && situation.booted.is_none_or(|it| it <= told || it > now) =>
+            {
                 told + ASK_AGAIN
             }
             _ => Millis(0),
@@ -157,20 +163,22 @@ impl Picture {
         if !is_small && self.entries.len() <= self.at_once {
             return Some(self.full(version));
         }
-        // Whoever may not charge any more goes first.
+        // Whoever may not charge any more goes first, and alone where there may be no room for more.
+        let is_rest = self.entries.len() > self.at_once;
         drop.truncate(self.at_once);
-        let put: Vec<_> = put.into_iter().take(self.at_once - drop.len()).collect();
+        let room = if is_rest && !drop.is_empty() { 0 } else { self.at_once - drop.len() };
+        let put: Vec<_> = put.into_iter().take(room).collect();
         let mut leads_to = base.entries.clone();
         leads_to.retain(|key, _| !drop.contains(key));
         leads_to.extend(put.iter().map(|entry| (entry.key(), entry.digest())));
-        Some(Update { version, is_full: false, put, drop, leads_to })
+        Some(Update { version, is_full: false, is_rest, put, drop, leads_to })
     }
 
     /// As many as go into one message; the others follow as changes.
     fn full(&self, version: u32) -> Update {
         let put: Vec<_> = self.entries.iter().take(self.at_once).cloned().collect();
         let leads_to = put.iter().map(|entry| (entry.key(), entry.digest())).collect();
-        Update { version, is_full: true, put, drop: Vec::new(), leads_to }
+        Update { version, is_full: true, is_rest: false, put, drop: Vec::new(), leads_to }
     }
 }
 
