@@ -77,7 +77,8 @@ impl OperatorCommand {
 
 /// What a payload that carries a secret speaks of, in lower case. `://` with an `@` behind it is an address with a
 /// password.
-const SECRETS: [&str; 4] = ["password", "authorizationkey", "secret", "\"apn\""];
+const SECRETS: [&str; 6] =
+    ["password", "authorizationkey", "secret", "\"apn\"", "vpnkey", "simpin"];
 
 /// Long payloads are not kept, and none that may carry somebody's password: records are read by more people than those
 /// who set passwords.

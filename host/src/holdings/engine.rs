@@ -69,7 +69,11 @@ fn report(
     holding.expires = expiry(things, thing).or(holding.expires);
     let is_mention = things.is_mention(thing);
     let content = things.content(&key, thing);
-    holding.reported = Some(Reported { content, at, is_mention });
+    holding.reported = Some(match holding.reported.take() {
+        // That it is still there says nothing new of what is in it.
+        Some(told) if is_mention && !told.is_mention => Reported { at, ..told },
+        _ => Reported { content, at, is_mention },
+    });
     bench.put(&key, holding)?;
     Ok(Some(key))
 }

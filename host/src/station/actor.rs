@@ -214,6 +214,10 @@ impl Actor {
                 self.quirks.drop_outbound();
                 self.machine.handle(now, Input::Linked(link));
             }
+            // The machine may not have heard yet that the connection is over: it never left.
+            Letter::Command(_, answer) if self.socket.is_none() => {
+                let _ = answer.send(Err(CommandFailure::Offline));
+            }
             Letter::Command(command, answer) => {
                 self.commands_seen += 1;
                 let id = CommandId(self.commands_seen);

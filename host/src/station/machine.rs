@@ -240,6 +240,9 @@ impl Machine {
     }
 
     fn unlinked(&mut self, now: Now, why: String) {
+        if self.link.is_none() {
+            return;
+        }
         self.generation += 1;
         self.link = None;
         self.liveness = Liveness::default();

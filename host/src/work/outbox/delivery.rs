@@ -156,6 +156,13 @@ impl Rim {
             match self.try_end(entry, end, &moves, durability).await {
                 Err(Unwritten::Commit(CommitError::Conflict(Conflict::Record)))
                     if may_be_the_shelves && !self.has_moved_on(entry)? => {}
+                Err(Unwritten::Commit(error @ CommitError::Unstorable(_)))
+                    if may_be_the_shelves =>
+                {
+                    let Key { station, name } = &entry.key;
+                    warn!(%station, command = %name, %error, "what the station holds is not noted");
+                    return self.try_end(entry, end, &[], durability).await;
+                }
                 ended => return ended,
             }
         }
